@@ -1,0 +1,26 @@
+# The host runtime: libneuralnetworks.so out of src/host and the generated opset tables.
+
+set(NNAPI_RUNTIME_DIR ${CMAKE_CURRENT_SOURCE_DIR}/nnapi_runtime)
+set(NNAPI_GENERATED_DIR ${CMAKE_CURRENT_BINARY_DIR}/generated)
+set(NNAPI_OPSET_DIR ${CMAKE_CURRENT_SOURCE_DIR}/nnapi_core/nnapi/opset)
+
+add_custom_command(
+  OUTPUT ${NNAPI_GENERATED_DIR}/opset.inc
+  COMMAND Python3::Interpreter ${NNAPI_OPSET_DIR}/generate_cpp.py
+          ${NNAPI_OPSET_DIR}/operations.csv ${NNAPI_GENERATED_DIR}/opset.inc
+  DEPENDS ${NNAPI_OPSET_DIR}/generate_cpp.py ${NNAPI_OPSET_DIR}/operations.csv
+  COMMENT "Opset tables")
+
+file(GLOB_RECURSE NNAPI_HOST_SOURCES CONFIGURE_DEPENDS ${NNAPI_RUNTIME_DIR}/src/host/*.cpp)
+add_library(nnapi_host OBJECT ${NNAPI_HOST_SOURCES} ${NNAPI_GENERATED_DIR}/opset.inc)
+target_include_directories(nnapi_host PUBLIC ${NNAPI_RUNTIME_DIR}/include ${NNAPI_RUNTIME_DIR}/src)
+target_include_directories(nnapi_host PRIVATE ${NNAPI_GENERATED_DIR})
+target_link_libraries(nnapi_host PUBLIC Threads::Threads)
+
+add_library(neuralnetworks SHARED)
+target_link_libraries(neuralnetworks PRIVATE nnapi_host)
+set_target_properties(neuralnetworks PROPERTIES
+  LIBRARY_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}
+  LINK_DEPENDS ${NNAPI_RUNTIME_DIR}/src/host/exports.map)
+target_link_options(neuralnetworks PRIVATE
+  -Wl,--version-script=${NNAPI_RUNTIME_DIR}/src/host/exports.map -Wl,--gc-sections)
