@@ -1,0 +1,31 @@
+"""What callers catch. Nothing else escapes for user input."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class ConversionError(Exception):
+    """A model, an argument or a file that cannot be converted; the text says what, where and what to do next."""
+
+
+class Unsupported(ConversionError):
+    """A refusal: NNAPI, at the target feature level, cannot express this exactly.
+
+    A lowering raises it with a short reason and the offending values as keywords; the driver adds the
+    node and the user's source line. ``Unsupported("kernel larger than the image", kernel=(3, 3))``
+    """
+
+    def __init__(self, reason: str, **values: Any) -> None:
+        self.reason = reason
+        self.values = values
+        details = ", ".join(f"{name}={value}" for name, value in values.items())
+        super().__init__(f"{reason} ({details})" if details else reason)
+
+
+class ArtifactError(ConversionError):
+    """A file that is missing, truncated, damaged or not what it should be."""
+
+
+class PluginError(ConversionError):
+    """A plugin that cannot be imported, or that claims what it may not."""

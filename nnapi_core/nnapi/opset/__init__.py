@@ -1,0 +1,156 @@
+"""NNAPI's operations as data: ``operations.csv`` beside this file, one row an operation.
+
+The builder checks every emit against it, the host runtime's tables are generated from it, and the
+documentation prints it. Columns of the table:
+
+``types``   ``level type type …; level …``: the types that its variable ``T`` takes from that feature level
+            on, or combinations ``T=f32,W=f32,B=f32`` where there are several variables.
+``rank``    of the first tensor operand.
+``inputs``  ``name: kind`` in order, alternative forms after ``||``. A kind is a type variable, a type, or ``S``
+            (a scalar of T's float type); ``?`` is optional, ``@29`` the level that added it, ``*`` any number.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator
+from functools import cached_property
+from importlib import resources
+
+from attrs import field, frozen
+
+from nnapi_core.nnapi.types import ABBREVIATIONS, OperandCode
+
+
+@frozen
+class OperandSpec:
+    """One named operand of an operation."""
+
+    name: str
+    kind: str
+    optional: bool = False
+    since: int = 27
+    repeated: bool = False
+
+
+@frozen
+class TypeRule:
+    """A combination of types that an operation takes from ``level`` on."""
+
+    level: int
+    types: dict[str, OperandCode] = field(hash=False)
+
+
+@frozen
+class RankRule:
+    """Ranks that the first tensor operand may have; ``early`` restricts them below level 29."""
+
+    text: str
+    least: int
+    most: int
+    early: tuple[int, ...] = ()
+
+    @classmethod
+    def parse(cls, text: str) -> RankRule:
+        early = re.search(r"\(only ([\d or]+) before 29\)", text)
+        only = tuple(int(n) for n in early[1].split(" or ")) if early else ()
+        main = text.split("(")[0].replace("x ", "").strip()
+        if main == "any":
+            return cls(text, 0, 8)
+        if match := re.fullmatch(r"(\d+)\.\.(\d+)", main):
+            return cls(text, int(match[1]), int(match[2]))
+        if match := re.fullmatch(r"(<=|>=)?(\d+)", main):
+            bound = int(match[2])
+            least = bound if match[1] != "<=" else 0
+            return cls(text, least, bound if match[1] != ">=" else 8, only)
+        raise ValueError(f"cannot read the rank rule {text!r}")
+
+
+@frozen
+class OperationSpec:
+    """One NNAPI operation: what it is called, takes and gives, and from which feature level."""
+
+    code: int
+    name: str
+    level: int
+    rules: tuple[TypeRule, ...]
+    rank: RankRule
+    forms: tuple[tuple[OperandSpec, ...], ...]
+    outputs: tuple[OperandSpec, ...]
+    notes: str
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def broadcasts(self) -> bool:
+        return "broadcast" in self.notes
+
+    @cached_property
+    def operand_names(self) -> frozenset[str]:
+        return frozenset(operand.name for form in self.forms for operand in form)
+
+
+def _operands(text: str) -> tuple[OperandSpec, ...]:
+    found = []
+    for item in text.split("; "):
+        match = re.fullmatch(r"(\w+)(\*)?: (\w+)(\?)?(?: @(\d+))?", item)
+        if match is None:
+            raise ValueError(f"cannot read the operand {item!r}")
+        name, repeated, kind, optional, since = match.groups()
+        found.append(OperandSpec(name, kind, bool(optional), int(since or 27), bool(repeated)))
+    return tuple(found)
+
+
+def _rules(text: str) -> tuple[TypeRule, ...]:
+    rules = []
+    for group in text.split("; "):
+        level, *entries = group.split()
+        for entry in entries:
+            if entry in ("fixed", "any"):
+                rules.append(TypeRule(int(level), {}))
+                continue
+            pairs = entry.split(",") if "=" in entry else [f"T={entry}"]
+            types = {var: ABBREVIATIONS[name] for var, name in (pair.split("=") for pair in pairs)}
+            rules.append(TypeRule(int(level), types))
+    return tuple(rules)
+
+
+class Opset:
+    """All operations, as attributes (``ops.CONV_2D``), by name and by code."""
+
+    def __init__(self) -> None:
+        table = resources.files(__package__).joinpath("operations.csv").read_text("utf-8")
+        self._by_name: dict[str, OperationSpec] = {}
+        for row in csv.DictReader(table.splitlines()):
+            self._by_name[row["name"]] = OperationSpec(
+                code=int(row["code"]),
+                name=row["name"],
+                level=int(row["level"]),
+                rules=_rules(row["types"]),
+                rank=RankRule.parse(row["rank"]),
+                forms=tuple(_operands(form) for form in row["inputs"].split(" || ")),
+                outputs=_operands(row["outputs"]),
+                notes=row["notes"],
+            )
+        self._by_code = {spec.code: spec for spec in self._by_name.values()}
+
+    def __getattr__(self, name: str) -> OperationSpec:
+        try:
+            return self._by_name[name]
+        except KeyError:
+            raise AttributeError(f"NNAPI has no operation {name}") from None
+
+    def __iter__(self) -> Iterator[OperationSpec]:
+        return iter(self._by_name.values())
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+    def of_code(self, code: int) -> OperationSpec | None:
+        return self._by_code.get(code)
+
+
+ops = Opset()
+FEATURE_LEVELS = (27, 28, 29, 30, 31, 1000006, 1000007, 1000008)

@@ -1,0 +1,289 @@
+"""Model words: a `Model` as bytes, and back. The format is described in docs/file_format.md."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from enum import IntEnum
+
+import numpy as np
+
+from nnapi_core.errors import ArtifactError, ConversionError
+from nnapi_core.nnapi.constant import Array, Constant
+from nnapi_core.nnapi.model import Model, Operand, Operation
+from nnapi_core.nnapi.opset import ops
+from nnapi_core.nnapi.types import ChannelQuant, OperandCode, OperandType, Quant
+
+# Values up to this size travel in the words; NNAPI copies them too, so they need not stay alive.
+IMMEDIATE_BYTES = 128
+_LIMIT = 1 << 24
+
+
+class Source(IntEnum):
+    """Where a value comes from."""
+
+    IMMEDIATE = 0
+    NUMBERED_BUFFER = 2
+    OMITTED = 4
+    SUBMODEL = 5
+
+
+class WeightTable:
+    """Numbers the weights of one or several models; constants of equal keys share a number."""
+
+    def __init__(self) -> None:
+        self.constants: list[Constant] = []
+        self._numbers: dict[object, int] = {}
+
+    def number(self, constant: Constant) -> int:
+        if constant.key not in self._numbers:
+            self._numbers[constant.key] = len(self.constants)
+            self.constants.append(constant)
+        return self._numbers[constant.key]
+
+
+def needs_version_2(model: Model) -> bool:
+    """Does it hold what stock PyTorch's format cannot say?"""
+    return any(
+        operand.omitted
+        or operand.submodel is not None
+        or isinstance(operand.type.quant, ChannelQuant)
+        for operand in model.operands
+    )
+
+
+def serialize(model: Model, weights: WeightTable, *, version: int | None = None) -> bytes:
+    """The words of ``model``; its weights are numbered into ``weights``.
+
+    Without ``version``, version 1 where it suffices. Raises `ConversionError` for a model that version 1 is
+    asked for but cannot say.
+    """
+    if version is None:
+        version = 2 if needs_version_2(model) else 1
+    if version == 1:
+        if needs_version_2(model):
+            raise ConversionError(
+                "the model has per-channel scales, omitted operands or submodels, which stock PyTorch's "
+                "format (version 1) cannot express; save it as .nnapi"
+            )
+        return struct.pack("<i", 1) + _model_words(model, weights, {}, extended=False)
+    numbers: dict[int, int] = {id(model): 0}
+    models = [model]
+    for submodel in model.submodels():
+        if id(submodel) not in numbers:
+            numbers[id(submodel)] = len(models)
+            models.append(submodel)
+    body = b"".join(_model_words(one, weights, numbers, extended=True) for one in models)
+    return struct.pack("<2i", 2, len(models)) + body
+
+
+def _padded(data: bytes) -> bytes:
+    return data + b"\0" * (-len(data) % 4)
+
+
+def _model_words(
+    model: Model, weights: WeightTable, numbers: dict[int, int], *, extended: bool
+) -> bytes:
+    values: list[bytes] = []
+    data: list[bytes] = []
+    channel_quants: list[bytes] = []
+    operands: list[bytes] = []
+    dims: list[int] = []
+    for index, operand in enumerate(model.operands):
+        quant = operand.type.quant
+        per_tensor = quant if isinstance(quant, Quant) else Quant(0.0, 0)
+        operands.append(
+            struct.pack(
+                "<iIfi",
+                operand.type.code,
+                len(operand.type.dims),
+                per_tensor.scale,
+                per_tensor.zero_point,
+            )
+        )
+        dims.extend(dim if isinstance(dim, int) else 0 for dim in operand.type.dims)
+        if isinstance(quant, ChannelQuant):
+            head = struct.pack("<3I", index, quant.dim, len(quant.scales))
+            channel_quants.append(head + struct.pack(f"<{len(quant.scales)}f", *quant.scales))
+        if operand.is_variable:
+            continue
+        source, length, content = _value(operand, weights, numbers)
+        values.append(struct.pack("<iiI", index, source, length))
+        data.append(_padded(content))
+    counts = [len(model.operands), len(values), len(model.operations)]
+    counts += [len(model.inputs), len(model.outputs)]
+    if extended:
+        counts.append(len(channel_quants))
+    for count in counts:
+        if count >= _LIMIT:
+            raise ConversionError(f"the model has {count} parts of a kind; the format's limit is {_LIMIT}")
+    arguments = [
+        index for operation in model.operations for index in operation.inputs + operation.outputs
+    ]
+    return b"".join(
+        [
+            struct.pack(f"<{len(counts)}i", *counts),
+            *operands,
+            *values,
+            *(
+                struct.pack("<iII", op.spec.code, len(op.inputs), len(op.outputs))
+                for op in model.operations
+            ),
+            np.asarray(dims, "<u4").tobytes(),
+            *data,
+            np.asarray(arguments, "<u4").tobytes(),
+            np.asarray(model.inputs + model.outputs, "<u4").tobytes(),
+            *channel_quants,
+        ]
+    )
+
+
+def _value(
+    operand: Operand, weights: WeightTable, numbers: dict[int, int]
+) -> tuple[Source, int, bytes]:
+    if operand.omitted:
+        return Source.OMITTED, 0, b""
+    if operand.submodel is not None:
+        return Source.SUBMODEL, 4, struct.pack("<I", numbers[id(operand.submodel)])
+    constant = operand.constant
+    assert constant is not None
+    if constant.nbytes <= IMMEDIATE_BYTES:
+        content = constant.array().tobytes()
+        return Source.IMMEDIATE, len(content), content
+    number = weights.number(constant)
+    return Source.NUMBERED_BUFFER, 12, struct.pack("<3I", number, 0, constant.nbytes)
+
+
+class _Reader:
+    """Takes numbers off the words, refusing to read past their end."""
+
+    def __init__(self, words: bytes) -> None:
+        self.words = words
+        self.position = 0
+
+    def bytes(self, count: int, what: str) -> bytes:
+        end = self.position + count
+        if count < 0 or end > len(self.words):
+            raise ArtifactError(
+                f"model words end at byte {len(self.words)} while reading {what}, "
+                f"which needs {count} bytes from {self.position}"
+            )
+        taken = self.words[self.position : end]
+        self.position = end
+        return taken
+
+    def unpack(self, format_: str, what: str) -> tuple[int, ...]:
+        return struct.unpack("<" + format_, self.bytes(struct.calcsize("<" + format_), what))
+
+    def many(self, count: int, what: str) -> list[int]:
+        return [int(n) for n in np.frombuffer(self.bytes(4 * count, what), "<u4")]
+
+
+def deserialize(words: bytes, weights: Sequence[Array]) -> Model:
+    """The model in ``words``; the inverse of `serialize`. Raises `ArtifactError` for words that are damaged."""
+    reader = _Reader(bytes(words))
+    (version,) = reader.unpack("i", "the version")
+    if version == 1:
+        return _read_model(reader, weights, {}, extended=False)
+    if version != 2:
+        raise ArtifactError(f"model words of version {version}; versions 1 and 2 are known")
+    (count,) = reader.unpack("i", "the number of models")
+    if not 1 <= count < _LIMIT:
+        raise ArtifactError(f"model words announce {count} models; at least 1 is needed")
+    # Submodels come after the models that refer to them, so they are built from the last to the first.
+    starts = []
+    for _ in range(count):
+        starts.append(reader.position)
+        _read_model(reader, weights, None, extended=True)
+    built: dict[int, Model] = {}
+    for number in reversed(range(count)):
+        reader.position = starts[number]
+        built[number] = _read_model(reader, weights, built, extended=True)
+    return built[0]
+
+
+def _read_model(
+    reader: _Reader, weights: Sequence[Array], submodels: dict[int, Model] | None, *, extended: bool
+) -> Model:
+    """One model; with ``submodels`` None, references to submodels are skipped over."""
+    counts = reader.unpack("6i" if extended else "5i", "the counts")
+    if min(counts) < 0 or max(counts) >= _LIMIT:
+        raise ArtifactError(f"model words announce {counts} parts; each must be below {_LIMIT}")
+    n_operands, n_values, n_operations, n_inputs, n_outputs = counts[:5]
+    heads = [reader.unpack("iIfi", f"operand {i}") for i in range(n_operands)]
+    values = [reader.unpack("iiI", f"value {i}") for i in range(n_values)]
+    operations = [reader.unpack("iII", f"operation {i}") for i in range(n_operations)]
+    dims = [tuple(reader.many(rank, "dimensions")) for _, rank, _, _ in heads]
+    contents = [reader.bytes(length + -length % 4, f"value of operand {i}") for i, _, length in values]
+    arguments = [
+        (tuple(reader.many(n_in, "operands")), tuple(reader.many(n_out, "operands")))
+        for _, n_in, n_out in operations
+    ]
+    inputs, outputs = reader.many(n_inputs, "inputs"), reader.many(n_outputs, "outputs")
+    channels: dict[int, ChannelQuant] = {}
+    for _ in range(counts[5] if extended else 0):
+        index, dim, n_scales = reader.unpack("3I", "per-channel scales")
+        raw = np.frombuffer(reader.bytes(4 * n_scales, "per-channel scales"), "<f4")
+        channels[index] = ChannelQuant(dim, tuple(float(scale) for scale in raw))
+
+    operands = []
+    for index, (code, _, scale, zero_point) in enumerate(heads):
+        if code not in OperandCode._value2member_map_:
+            raise ArtifactError(f"operand {index} has the unknown type {code}")
+        per_tensor = Quant(float(scale), zero_point) if scale or zero_point else None
+        type_ = OperandType(OperandCode(code), dims[index], channels.get(index, per_tensor))
+        operands.append(Operand(type_))
+    for (index, source, length), content in zip(values, contents, strict=True):
+        if not 0 <= index < n_operands:
+            raise ArtifactError(f"a value is for operand {index}; there are {n_operands}")
+        operands[index] = _read_value(
+            operands[index].type, index, source, content[:length], weights, submodels
+        )
+    named = [index for ins, outs in arguments for index in ins + outs] + inputs + outputs
+    if any(index >= n_operands for index in named):
+        raise ArtifactError(f"operand {max(named)} is named; there are {n_operands}")
+    built = []
+    for (code, _, _), (ins, outs) in zip(operations, arguments, strict=True):
+        spec = ops.of_code(code)
+        if spec is None:
+            raise ArtifactError(f"operation code {code} is not one of NNAPI's")
+        built.append(Operation(spec, ins, outs))
+    level = max([27] + [operation.spec.level for operation in built])
+    return Model(tuple(operands), tuple(built), tuple(inputs), tuple(outputs), level)
+
+
+def _read_value(
+    type_: OperandType,
+    index: int,
+    source: int,
+    content: bytes,
+    weights: Sequence[Array],
+    submodels: dict[int, Model] | None,
+) -> Operand:
+    if source == Source.OMITTED:
+        return Operand(type_, omitted=True)
+    if source == Source.SUBMODEL:
+        (number,) = struct.unpack("<I", content)
+        if submodels is None:
+            return Operand(type_, omitted=True)
+        if number not in submodels:
+            raise ArtifactError(f"operand {index} refers to model {number}, which does not come later")
+        return Operand(type_, submodel=submodels[number])
+    dims = tuple(dim for dim in type_.dims if isinstance(dim, int))
+    size = int(np.prod(dims, dtype=np.float64)) * type_.code.element.itemsize
+    if source == Source.NUMBERED_BUFFER:
+        if len(content) != 12:
+            raise ArtifactError(f"operand {index}: a numbered buffer takes 12 bytes, not {len(content)}")
+        number, offset, length = struct.unpack("<3I", content)
+        if number >= len(weights):
+            raise ArtifactError(f"operand {index} is in weight {number}; there are {len(weights)}")
+        raw = weights[number].reshape(-1).view(np.uint8)[offset : offset + length]
+        if raw.nbytes != length:
+            raise ArtifactError(f"operand {index} reaches past the end of weight {number}")
+    elif source == Source.IMMEDIATE:
+        raw = np.frombuffer(content, np.uint8)
+    else:
+        raise ArtifactError(f"operand {index} has a value of the unknown source {source}")
+    if raw.nbytes != size:
+        raise ArtifactError(f"operand {index} ({type_}) needs {size} bytes, not {raw.nbytes}")
+    return Operand(type_, Constant.of(raw.view(type_.code.element).reshape(dims)))
