@@ -49,14 +49,10 @@ _DEFAULTS: dict[str, bool | int] = {
 
 
 class Builder:
-    """Collects operands and operations for a target feature level.
-
-    ``level`` grows to what the emitted operations need; one that needs more than ``target`` is refused.
-    """
+    """Collects operands and operations; one that needs a level above ``target`` is refused."""
 
     def __init__(self, target: int) -> None:
         self.target = target
-        self.level = 27
         self.operands: list[Operand] = []
         self.operations: list[Operation] = []
         self._constants: dict[tuple[Any, ...], int] = {}
@@ -107,10 +103,10 @@ class Builder:
         """
         form = _choose_form(spec, arguments)
         slots = list(_slots(form, arguments))
-        rule = self._check(spec, slots, outputs)
+        rule, level = self._check(spec, slots, outputs)
         inputs = tuple(self._operand(spec, slot, value, rule).index for slot, value in slots)
         results = tuple(self.variable(type_) for type_ in outputs)
-        self.operations.append(Operation(spec, inputs, tuple(r.index for r in results), origin))
+        self.operations.append(Operation(spec, inputs, tuple(r.index for r in results), origin, level))
         return results
 
     def _check(
@@ -118,8 +114,8 @@ class Builder:
         spec: OperationSpec,
         slots: Sequence[tuple[OperandSpec, Argument]],
         outputs: Sequence[OperandType],
-    ) -> TypeRule:
-        """Finds the oldest type rule that fits, checks ranks, and raises the level to what is needed."""
+    ) -> tuple[TypeRule, int]:
+        """The oldest type rule that fits, and the level needed; ranks are checked too."""
         given: list[tuple[str, OperandType]] = []
         for slot, value in slots:
             if isinstance(value, Ref):
@@ -148,8 +144,7 @@ class Builder:
             raise Unsupported(
                 f"{spec} in this form needs feature level {level}", target=self.target
             )
-        self.level = max(self.level, level)
-        return rule
+        return rule, level
 
     def _operand(
         self, spec: OperationSpec, slot: OperandSpec, value: Argument, rule: TypeRule
@@ -161,7 +156,6 @@ class Builder:
                 return self.constant(constant, type_)
             case Model():
                 self.operands.append(Operand(OperandType(OperandCode.MODEL), submodel=value))
-                self.level = max(self.level, value.level)
                 return Ref(len(self.operands) - 1)
         code = _code(slot.kind, rule)
         if value is None:
@@ -187,18 +181,16 @@ class Builder:
             operations=tuple(self.operations),
             inputs=tuple(ref.index for ref in inputs),
             outputs=tuple(ref.index for ref in outputs),
-            level=self.level,
         )
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Takes back everything emitted inside when the body raises."""
-        operands, operations, level = len(self.operands), len(self.operations), self.level
+        operands, operations = len(self.operands), len(self.operations)
         try:
             yield
         except BaseException:
             del self.operands[operands:], self.operations[operations:]
-            self.level = level
             stale = [key for key, index in self._constants.items() if index >= operands]
             for key in stale:
                 del self._constants[key]

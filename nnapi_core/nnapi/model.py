@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from nnapi_core.nnapi.constant import Constant
 from nnapi_core.nnapi.opset import OperationSpec
@@ -46,17 +46,24 @@ class Operation:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     origin: Origin = Origin()
+    level: int = 27
+    """The oldest feature level that has the operation with these types and operands."""
 
 
 @frozen
 class Model:
-    """Operations in execution order. ``level`` is what the model as emitted needs."""
+    """Operations in execution order."""
 
     operands: tuple[Operand, ...]
     operations: tuple[Operation, ...]
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
-    level: int = 27
+
+    @property
+    def level(self) -> int:
+        """The feature level that the model as emitted needs."""
+        needs = [operation.level for operation in self.operations]
+        return max([27, *needs, *(submodel.level for submodel in self.submodels())])
 
     def submodels(self) -> Iterator[Model]:
         """Every model that this one refers to, depth first, this one not included."""
@@ -89,15 +96,13 @@ class Model:
         return Model(
             operands=tuple(self.operands[index] for index in order),
             operations=tuple(
-                Operation(
-                    operation.spec,
-                    tuple(new[index] for index in operation.inputs),
-                    tuple(new[index] for index in operation.outputs),
-                    operation.origin,
+                evolve(
+                    operation,
+                    inputs=tuple(new[index] for index in operation.inputs),
+                    outputs=tuple(new[index] for index in operation.outputs),
                 )
                 for operation in kept
             ),
             inputs=tuple(new[index] for index in self.inputs),
             outputs=tuple(new[index] for index in self.outputs),
-            level=self.level,
         )

@@ -247,9 +247,8 @@ def _read_model(
         spec = ops.of_code(code)
         if spec is None:
             raise ArtifactError(f"operation code {code} is not one of NNAPI's")
-        built.append(Operation(spec, ins, outs))
-    level = max([27] + [operation.spec.level for operation in built])
-    return Model(tuple(operands), tuple(built), tuple(inputs), tuple(outputs), level)
+        built.append(Operation(spec, ins, outs, level=spec.level))
+    return Model(tuple(operands), tuple(built), tuple(inputs), tuple(outputs))
 
 
 def _read_value(
