@@ -1,0 +1,64 @@
+// From an operand type to the C++ type of its elements.
+#pragma once
+
+#include <cstdint>
+#include <utility>
+
+#include "host/operation.h"
+
+namespace nnapi::host {
+
+template <class T>
+struct ElementType {
+  using type = T;
+};
+
+// Is T what elements of this operand type are in memory?
+template <class T>
+bool stores(int32_t type);
+template <>
+inline bool stores<float>(int32_t type) {
+  return type == ANEURALNETWORKS_TENSOR_FLOAT32;
+}
+template <>
+inline bool stores<_Float16>(int32_t type) {
+  return type == ANEURALNETWORKS_TENSOR_FLOAT16;
+}
+template <>
+inline bool stores<int32_t>(int32_t type) {
+  return type == ANEURALNETWORKS_TENSOR_INT32;
+}
+template <>
+inline bool stores<uint8_t>(int32_t type) {
+  return type == ANEURALNETWORKS_TENSOR_QUANT8_ASYMM;
+}
+template <>
+inline bool stores<int8_t>(int32_t type) {
+  return type == ANEURALNETWORKS_TENSOR_QUANT8_ASYMM_SIGNED ||
+         type == ANEURALNETWORKS_TENSOR_QUANT8_SYMM ||
+         type == ANEURALNETWORKS_TENSOR_QUANT8_SYMM_PER_CHANNEL;
+}
+template <>
+inline bool stores<bool>(int32_t type) {
+  return type == ANEURALNETWORKS_TENSOR_BOOL8;
+}
+
+// Calls f(ElementType<T>{}) for the one of `Allowed` that elements of `type` are:
+//   with_element_type<float, _Float16>(node, type, [&]<class T>(ElementType<T>) { ... });
+// f may return a Status or nothing.
+template <class... Allowed, class F>
+Status with_element_type(const Node& node, int32_t type, F&& f) {
+  Status status = kOk;
+  auto call = [&]<class T>(ElementType<T> element) {
+    if constexpr (std::is_void_v<decltype(f(element))>) {
+      f(element);
+    } else {
+      status = f(element);
+    }
+    return true;
+  };
+  const bool found = ((stores<Allowed>(type) && call(ElementType<Allowed>{})) || ...);
+  return found ? status : node.bad("operand type %d has no kernel", type);
+}
+
+}  // namespace nnapi::host
