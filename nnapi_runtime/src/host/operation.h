@@ -88,9 +88,9 @@ constexpr size_t kMessageBytes = 512;
 struct Operation {
   int32_t code;
   const char* name;
-  Status (*infer)(const Node&);
-  std::unique_ptr<Prepared> (*prepare)(const Node&);  // may be null; may return null
-  Status (*run)(const Node&, const Prepared*);
+  Status (*infer)(const Node&) = nullptr;
+  std::unique_ptr<Prepared> (*prepare)(const Node&) = nullptr;  // may return null
+  Status (*run)(const Node&, const Prepared*) = nullptr;
   // The first dimension that infer gives its outputs is only an upper bound; run writes the true
   // shape into out(i).shape (BOX_WITH_NMS_LIMIT and its like).
   bool bounded_outputs = false;
