@@ -1,0 +1,72 @@
+# Each target sets up what it needs: a virtual environment in .venv, the C++ parts in build/.
+#
+# PYTHON           the Python to use (3.11 or newer)
+# TORCH_INDEX_URL  where pip takes torch from. PyPI's torch for Linux brings CUDA along (some GB);
+#                  make TORCH_INDEX_URL=https://download.pytorch.org/whl/cpu takes the CPU build.
+# JOBS             how many things to do at once
+# TESTS            what `make test` runs
+PYTHON ?= python3
+JOBS ?= $(shell nproc)
+TORCH_INDEX_URL ?=
+TESTS ?= tests
+FUZZ_SECONDS ?= 600
+
+BIN := .venv/bin
+CPP = $(shell git ls-files 'nnapi_runtime/*.cpp' 'nnapi_runtime/*.h')
+export CMAKE_CXX_COMPILER_LAUNCHER ?= $(shell command -v ccache)
+export CMAKE_BUILD_PARALLEL_LEVEL ?= $(JOBS)
+
+.PHONY: demo test lint types bench docs fuzz test-asan build clean
+
+# Convert MobileNetV2 and a digits classifier, run them on NNAPI, and compare with eager torch.
+demo: build
+	$(BIN)/python examples/demo.py
+
+test: build
+	$(BIN)/python -m pytest -n $(JOBS) $(TESTS)
+
+lint: .venv/installed
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/clang-format --dry-run -Werror $(CPP)
+	$(BIN)/python -m pytest -q tests/core/test_import_floor.py
+
+types: .venv/installed
+	$(BIN)/python -m mypy
+
+bench: build
+	$(BIN)/python benchmarks/run.py
+
+docs: build
+	$(BIN)/python docs/generate.py
+
+# Random models through the C API, under libFuzzer (needs clang).
+fuzz: .venv/installed
+	tools/fuzz.sh $(FUZZ_SECONDS)
+
+# The runtime's tests and the conformance vectors under AddressSanitizer and UBSan.
+test-asan: .venv/installed
+	tools/test_asan.sh
+
+# What has changed in C++, built; Python sees it at once.
+build: .venv/installed
+	cmake --build build
+
+clean:
+	rm -rf build build-* .venv .venv-asan nnapi_runtime/*.so .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+.venv/pyvenv.cfg:
+	tools/system_packages.sh $(PYTHON)
+	$(PYTHON) -m venv .venv
+
+# torch first and by itself, so that nothing else decides which build of it is taken.
+.venv/torch: .venv/pyvenv.cfg
+	$(BIN)/pip install torch==2.13.0 $(if $(TORCH_INDEX_URL),--index-url $(TORCH_INDEX_URL))
+	touch $@
+
+# The tools, then the project itself: in place, and with the binding alone, since `build` does the rest
+# before everyone's eyes.
+.venv/installed: .venv/torch pyproject.toml CMakeLists.txt nnapi_runtime/host.cmake nnapi_runtime/python.cmake
+	$(BIN)/pip install --quiet "scikit-build-core>=1.1" "nanobind>=3.1,<4" "ninja>=1.11"
+	$(BIN)/pip install --no-build-isolation --config-settings=build.targets=_loader --editable '.[quant,report,dev]'
+	touch $@

@@ -1,0 +1,1 @@
+"""The built-in lowerings, one module for each family of ATen operations."""

@@ -1,0 +1,25 @@
+# The Python side of the runtime: the loader, which drives any libneuralnetworks.so, and its binding
+# nnapi_runtime._loader.
+
+find_package(Python 3.11 REQUIRED COMPONENTS Interpreter Development.Module)
+if(NOT nanobind_DIR)
+  execute_process(COMMAND ${Python_EXECUTABLE} -m nanobind --cmake_dir
+                  OUTPUT_VARIABLE nanobind_DIR OUTPUT_STRIP_TRAILING_WHITESPACE)
+endif()
+find_package(nanobind CONFIG REQUIRED)
+
+file(GLOB NNAPI_LOADER_SOURCES CONFIGURE_DEPENDS
+     ${NNAPI_RUNTIME_DIR}/src/loader/*.cpp ${NNAPI_RUNTIME_DIR}/src/bind/*.cpp)
+nanobind_add_module(_loader NB_STATIC NOMINSIZE NB_SUPPRESS_WARNINGS ${NNAPI_LOADER_SOURCES})
+target_include_directories(_loader PRIVATE ${NNAPI_RUNTIME_DIR}/include ${NNAPI_RUNTIME_DIR}/src)
+target_link_libraries(_loader PRIVATE ${CMAKE_DL_LIBS})
+set_target_properties(_loader PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR})
+
+if(SKBUILD_STATE STREQUAL "editable")
+  foreach(target _loader neuralnetworks)
+    add_custom_command(TARGET ${target} POST_BUILD COMMAND ${CMAKE_COMMAND} -E create_symlink
+      $<TARGET_FILE:${target}> ${NNAPI_RUNTIME_DIR}/$<TARGET_FILE_NAME:${target}>)
+  endforeach()
+else()
+  install(TARGETS _loader neuralnetworks LIBRARY DESTINATION nnapi_runtime)
+endif()

@@ -1,0 +1,106 @@
+// A model compiled and ready to run, by any number of threads at once.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "loader/built_model.h"
+#include "loader/element.h"
+#include "loader/library.h"
+#include "loader/words.h"
+
+namespace nnapi::loader {
+
+struct Options {
+  bool relaxed = false;  // float32 may be computed with the range and precision of float16
+  int32_t preference = ANEURALNETWORKS_PREFER_SUSTAINED_SPEED;
+  uint32_t num_threads = 0;  // at most; 0: the library decides. Only our own library listens.
+};
+
+// What a model says about one of its inputs or outputs.
+struct Border {
+  int32_t type = 0;
+  Element element;
+  float scale = 0.0f;
+  int32_t zero_point = 0;
+  std::vector<uint32_t> dims;  // 0 is unknown
+  bool any_rank = false;       // a tensor without dimensions: not even its rank is known
+
+  bool known() const;
+};
+
+// An array in row-major order. As an input without data: an optional input that is not given.
+struct ConstArray {
+  const void* data = nullptr;
+  Element element;
+  std::vector<uint32_t> dims;
+};
+
+// Where an output goes: `bytes` of memory at `data`; `dims` are filled in by the run.
+struct OutputBuffer {
+  void* data = nullptr;
+  size_t bytes = 0;
+  std::vector<uint32_t> dims;
+};
+
+class Executor {
+ public:
+  // What the words and buffers point to must outlive the executor: nothing is copied.
+  // Throws LibraryError, WordsError and CallError.
+  Executor(std::shared_ptr<const Library> library, std::span<const std::byte> words,
+           std::span<const std::span<const std::byte>> buffers, const Options& options);
+
+  const Library& library() const { return *library_; }
+  std::span<const Border> inputs() const { return inputs_; }
+  std::span<const Border> outputs() const { return outputs_; }
+  // Codes of the main model's operations.
+  std::span<const int32_t> operations() const { return operations_; }
+
+  // Provides memory of at least `bytes` for output `i`; called again, with more bytes, where an
+  // output of unknown size turned out to be larger than guessed.
+  using Allocate = std::function<void*(size_t i, size_t bytes)>;
+
+  // Computes once. Returns each output's dimensions. Throws ArgumentError for inputs that do not
+  // fit the model, and CallError.
+  std::vector<std::vector<uint32_t>> run(std::span<const ConstArray> inputs,
+                                         const Allocate& allocate);
+
+  // Like run, and returns the nanoseconds that each operation of the main model took. Throws
+  // LibraryError where the library is not ours.
+  std::vector<uint64_t> profile(std::span<const ConstArray> inputs, const Allocate& allocate);
+
+ private:
+  using Execution = Owned<ANeuralNetworksExecution>;
+
+  Border border(uint32_t operand, const Model& model) const;
+  void compile(const Options& options);
+  Execution new_execution() const;
+  Execution take_execution();
+  void give_back(Execution execution);
+  std::vector<std::vector<uint32_t>> run(Execution& execution, std::span<const ConstArray> inputs,
+                                         const Allocate& allocate);
+  void set_inputs(ANeuralNetworksExecution* execution, std::span<const ConstArray> inputs) const;
+  int compute(ANeuralNetworksExecution* execution) const;
+  std::vector<uint32_t> output_dims(ANeuralNetworksExecution* execution, uint32_t i) const;
+
+  std::shared_ptr<const Library> library_;
+  std::vector<Border> inputs_;
+  std::vector<Border> outputs_;
+  std::vector<int32_t> operations_;
+  std::optional<BuiltModel> model_;
+  Owned<ANeuralNetworksCompilation> compilation_;
+
+  // Executions that can be used again, and the largest size seen of each output of unknown size.
+  std::mutex mutex_;
+  std::vector<Execution> idle_;
+  std::vector<size_t> expected_bytes_;
+};
+
+}  // namespace nnapi::loader
