@@ -2,7 +2,7 @@
 #pragma once
 
 #include <cstdint>
-#include <utility>
+#include <type_traits>
 
 #include "host/operation.h"
 
@@ -11,6 +11,12 @@ namespace nnapi::host {
 template <class T>
 struct ElementType {
   using type = T;
+};
+
+// An element of a TENSOR_BOOL8, or a BOOL: any byte but 0 is true.
+struct Bool8 {
+  uint8_t byte;
+  operator bool() const { return byte != 0; }
 };
 
 // Is T what elements of this operand type are in memory?
@@ -39,7 +45,7 @@ inline bool stores<int8_t>(int32_t type) {
          type == ANEURALNETWORKS_TENSOR_QUANT8_SYMM_PER_CHANNEL;
 }
 template <>
-inline bool stores<bool>(int32_t type) {
+inline bool stores<Bool8>(int32_t type) {
   return type == ANEURALNETWORKS_TENSOR_BOOL8;
 }
 

@@ -47,21 +47,22 @@ class Quantizer {
  public:
   explicit Quantizer(int32_t zero_point, int32_t first = std::numeric_limits<Q>::min(),
                      int32_t last = std::numeric_limits<Q>::max())
-      : zero_point_(zero_point),
-        low_(static_cast<float>(first - zero_point)),
-        high_(static_cast<float>(last - zero_point)) {}
+      : zero_point_(zero_point), low_(first - zero_point), high_(last - zero_point) {}
 
-  Q operator()(float steps) const {
-    steps = steps < high_ ? steps : high_;
-    steps = steps > low_ ? steps : low_;
-    // The largest float below one half: adding 0.5 itself would round 0.49999997 up to 1.
-    const float half = std::copysign(0.49999997f, steps);
-    return static_cast<Q>(static_cast<int32_t>(steps + half) + zero_point_);
+  // Real is float, or double where the float's 24 bits would not do.
+  template <class Real>
+  Q operator()(Real steps) const {
+    const Real low = static_cast<Real>(low_), high = static_cast<Real>(high_);
+    steps = steps < high ? steps : high;
+    steps = steps > low ? steps : low;
+    // The largest number below one half: adding 0.5 would round that very number up to 1.
+    constexpr Real kHalf = Real{0.5} - std::numeric_limits<Real>::epsilon() / 4;
+    const int32_t rounded = static_cast<int32_t>(steps + std::copysign(kHalf, steps));
+    return static_cast<Q>(rounded + zero_point_);
   }
 
  private:
-  int32_t zero_point_;
-  float low_, high_;
+  int32_t zero_point_, low_, high_;
 };
 
 }  // namespace nnapi::host

@@ -1,0 +1,97 @@
+// SOFTMAX LOG_SOFTMAX: along one axis.
+#include <array>
+#include <cmath>
+
+#include "host/axis.h"
+#include "host/element_type.h"
+#include "host/float16.h"
+#include "host/kernels/reference/softmax.h"
+#include "host/quantization.h"
+
+namespace nnapi::host {
+namespace {
+
+enum Input : uint32_t { kInput, kBeta, kAxis };
+
+// SOFTMAX may leave the axis out; LOG_SOFTMAX always has it.
+int32_t axis_of(const Node& node) { return node.scalar<int32_t>(kAxis, -1); }
+
+AxisView view_of(const Node& node) {
+  const Shape& shape = node.in(kInput).shape;
+  return AxisView::of(shape, wrap_axis(axis_of(node), shape.rank()));
+}
+
+Status infer_log_softmax(const Node& node) {
+  if (node.has(kAxis) && !node.known(kAxis)) return node.later();
+  const Shape& shape = node.in(kInput).shape;
+  if (Status status = check_axis(node, axis_of(node), shape.rank())) return status;
+  node.out(0).shape = shape;
+  return kOk;
+}
+
+Status infer_softmax(const Node& node) {
+  if (!node.known(kBeta)) return node.later();
+  const float beta = node.real(kBeta);
+  if (!(beta > 0.0f)) return node.bad("beta %g, must be greater than 0", beta);
+  if (Status status = check_output_scale(node, 1.0f / 256, 0)) return status;
+  return infer_log_softmax(node);
+}
+
+// Stored values of a slice lie at most 255 apart, and subtracting the largest takes the zero point
+// with it: exp is a table over that distance.
+struct ExponentialTable : Prepared {
+  std::array<float, 256> of;
+
+  explicit ExponentialTable(const Node& node) {
+    const double step = static_cast<double>(node.real(kBeta)) * node.in(kInput).scale;
+    for (int32_t i = 0; i < 256; ++i) of[i] = static_cast<float>(std::exp(-step * i));
+  }
+};
+
+std::unique_ptr<Prepared> prepare_softmax(const Node& node) {
+  if (!is_quant8(node.in(kInput).type) || !node.in(kBeta).constant) return nullptr;
+  return std::make_unique<ExponentialTable>(node);
+}
+
+Status run_quantised_softmax(const Node& node, const ExponentialTable& exponential) {
+  const Tensor& in = node.in(kInput);
+  Tensor& out = node.out(0);
+  const float* table = exponential.of.data();
+  return with_element_type<uint8_t, int8_t>(node, in.type, [&]<class Q>(ElementType<Q>) {
+    softmax(
+        node.pool(), view_of(node), in.as<Q>(), out.as<Q>(), [](Q x) { return int32_t{x}; },
+        [table](int32_t x, int32_t largest) { return table[largest - x]; },
+        [quantize = Quantizer<Q>(out.zero_point)](float y) { return quantize(y * 256.0f); });
+  });
+}
+
+Status run_softmax(const Node& node, const Prepared* prepared) {
+  const Tensor& in = node.in(kInput);
+  Tensor& out = node.out(0);
+  if (prepared) return run_quantised_softmax(node, *static_cast<const ExponentialTable*>(prepared));
+  if (is_quant8(in.type)) return run_quantised_softmax(node, ExponentialTable(node));
+  const AxisView view = view_of(node);
+  const float beta = node.real(kBeta);
+  return with_element_type<float, _Float16>(node, in.type, [&]<class T>(ElementType<T>) {
+    softmax(
+        node.pool(), view, in.as<T>(), out.as<T>(), [](T x) { return to_float(x); },
+        [beta](float x, float largest) { return std::exp((x - largest) * beta); },
+        [](float y) { return from_float<T>(y); });
+  });
+}
+
+Status run_log_softmax(const Node& node, const Prepared*) {
+  const AxisView view = view_of(node);
+  const float beta = node.real(kBeta);
+  return with_element_type<float, _Float16>(
+      node, node.in(kInput).type, [&]<class T>(ElementType<T>) {
+        log_softmax(node.pool(), view, node.in(kInput).as<T>(), node.out(0).as<T>(), beta);
+      });
+}
+
+}  // namespace
+
+NNAPI_OPERATION(SOFTMAX, .infer = infer_softmax, .prepare = prepare_softmax, .run = run_softmax);
+NNAPI_OPERATION(LOG_SOFTMAX, .infer = infer_log_softmax, .run = run_log_softmax);
+
+}  // namespace nnapi::host
