@@ -1,8 +1,9 @@
 // L2_NORMALIZATION LOCAL_RESPONSE_NORMALIZATION INSTANCE_NORMALIZATION.
 #include "host/kernels/reference/norm.h"
-#include "host/axis.h"
+#include "host/axis_view.h"
 #include "host/element_type.h"
 #include "host/float16.h"
+#include "host/ops/axis.h"
 #include "host/quantization.h"
 
 namespace nnapi::host {
@@ -10,20 +11,18 @@ namespace {
 
 constexpr uint32_t kInput = 0;
 
-// Checks the optional axis and keeps the shape.
-Status infer_along_axis(const Node& node, uint32_t axis_input) {
-  if (node.has(axis_input) && !node.known(axis_input)) return node.later();
+// The input as seen from the axis that input `axis_input` gives, the last one by default.
+Status read_view(const Node& node, uint32_t axis_input, AxisView* view) {
   const Shape& shape = node.in(kInput).shape;
-  const int32_t axis = node.scalar<int32_t>(axis_input, -1);
-  if (Status status = check_axis(node, axis, shape.rank())) return status;
-  node.out(0).shape = shape;
+  uint32_t axis = 0;
+  if (Status status = read_axis_or_last(node, axis_input, shape.rank(), &axis)) return status;
+  *view = AxisView::of(shape, axis);
   return kOk;
 }
 
-AxisView view_along_axis(const Node& node, uint32_t axis_input) {
-  const Shape& shape = node.in(kInput).shape;
-  const int32_t axis = node.scalar<int32_t>(axis_input, -1);
-  return AxisView::of(shape, wrap_axis(axis, shape.rank()));
+Status keep_shape(const Node& node) {
+  node.out(0).shape = node.in(kInput).shape;
+  return kOk;
 }
 
 // ---- L2_NORMALIZATION
@@ -34,13 +33,16 @@ enum Input : uint32_t { kAxis = 1 };
 
 Status infer(const Node& node) {
   if (Status status = check_output_scale(node, 1.0f / 128, 128)) return status;
-  return infer_along_axis(node, kAxis);
+  AxisView view;
+  if (Status status = read_view(node, kAxis, &view)) return status;
+  return keep_shape(node);
 }
 
 Status run(const Node& node, const Prepared*) {
   const Tensor& in = node.in(kInput);
   Tensor& out = node.out(0);
-  const AxisView view = view_along_axis(node, kAxis);
+  AxisView view;
+  if (Status status = read_view(node, kAxis, &view)) return status;
   return with_element_type<float, _Float16, uint8_t, int8_t>(
       node, in.type, [&]<class T>(ElementType<T>) {
         if constexpr (sizeof(T) == 1) {
@@ -69,16 +71,20 @@ Status infer(const Node& node) {
   if (!node.known(kRadius)) return node.later();
   const int32_t radius = node.scalar<int32_t>(kRadius);
   if (radius < 0) return node.bad("radius %d, must not be negative", radius);
-  return infer_along_axis(node, kAxis);
+  AxisView view;
+  if (Status status = read_view(node, kAxis, &view)) return status;
+  return keep_shape(node);
 }
 
 Status run(const Node& node, const Prepared*) {
+  AxisView view;
+  if (Status status = read_view(node, kAxis, &view)) return status;
   const LocalResponse response{node.scalar<int32_t>(kRadius), node.real(kBias), node.real(kAlpha),
                                node.real(kBeta)};
   return with_element_type<float, _Float16>(
       node, node.in(kInput).type, [&]<class T>(ElementType<T>) {
-        normalize_local_response(node.pool(), view_along_axis(node, kAxis), node.in(kInput).as<T>(),
-                                 node.out(0).as<T>(), response);
+        normalize_local_response(node.pool(), view, node.in(kInput).as<T>(), node.out(0).as<T>(),
+                                 response);
       });
 }
 
@@ -89,11 +95,6 @@ Status run(const Node& node, const Prepared*) {
 namespace instance {
 
 enum Input : uint32_t { kGamma = 1, kBeta, kEpsilon, kNchw };
-
-Status infer(const Node& node) {
-  node.out(0).shape = node.in(kInput).shape;
-  return kOk;
-}
 
 // The pixels of one channel of one image are a slice.
 AxisView pixels(const Shape& shape, bool nchw) {
@@ -115,6 +116,6 @@ Status run(const Node& node, const Prepared*) {
 
 NNAPI_OPERATION(L2_NORMALIZATION, .infer = l2::infer, .run = l2::run);
 NNAPI_OPERATION(LOCAL_RESPONSE_NORMALIZATION, .infer = lrn::infer, .run = lrn::run);
-NNAPI_OPERATION(INSTANCE_NORMALIZATION, .infer = instance::infer, .run = instance::run);
+NNAPI_OPERATION(INSTANCE_NORMALIZATION, .infer = keep_shape, .run = instance::run);
 
 }  // namespace nnapi::host

@@ -4,7 +4,7 @@
 #include <cstring>
 #include <limits>
 
-#include "host/axis.h"
+#include "host/axis_view.h"
 #include "host/element_type.h"
 #include "host/float16.h"
 #include "host/map_elements.h"

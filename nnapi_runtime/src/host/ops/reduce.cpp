@@ -3,10 +3,10 @@
 #include <cmath>
 #include <limits>
 
-#include "host/axis.h"
 #include "host/element_type.h"
 #include "host/float16.h"
 #include "host/kernels/reference/reduce.h"
+#include "host/ops/axis.h"
 #include "host/quantization.h"
 
 namespace nnapi::host {
@@ -23,9 +23,9 @@ Status read_axes(const Node& node, AxisSet* reduced) {
   if (axes.shape.rank() != 1) return node.bad("axes have rank %u, must be 1", axes.shape.rank());
   reduced->fill(false);
   for (size_t i = 0; i < axes.count(); ++i) {
-    const int32_t axis = axes.as<int32_t>()[i];
-    if (Status status = check_axis(node, axis, rank)) return status;
-    (*reduced)[wrap_axis(axis, rank)] = true;
+    uint32_t axis = 0;
+    if (Status status = resolve_axis(node, axes.as<int32_t>()[i], rank, &axis)) return status;
+    (*reduced)[axis] = true;
   }
   return kOk;
 }

@@ -2,10 +2,11 @@
 #include <array>
 #include <cmath>
 
-#include "host/axis.h"
+#include "host/axis_view.h"
 #include "host/element_type.h"
 #include "host/float16.h"
 #include "host/kernels/reference/softmax.h"
+#include "host/ops/axis.h"
 #include "host/quantization.h"
 
 namespace nnapi::host {
@@ -14,18 +15,18 @@ namespace {
 enum Input : uint32_t { kInput, kBeta, kAxis };
 
 // SOFTMAX may leave the axis out; LOG_SOFTMAX always has it.
-int32_t axis_of(const Node& node) { return node.scalar<int32_t>(kAxis, -1); }
-
-AxisView view_of(const Node& node) {
+Status read_view(const Node& node, AxisView* view) {
   const Shape& shape = node.in(kInput).shape;
-  return AxisView::of(shape, wrap_axis(axis_of(node), shape.rank()));
+  uint32_t axis = 0;
+  if (Status status = read_axis_or_last(node, kAxis, shape.rank(), &axis)) return status;
+  *view = AxisView::of(shape, axis);
+  return kOk;
 }
 
 Status infer_log_softmax(const Node& node) {
-  if (node.has(kAxis) && !node.known(kAxis)) return node.later();
-  const Shape& shape = node.in(kInput).shape;
-  if (Status status = check_axis(node, axis_of(node), shape.rank())) return status;
-  node.out(0).shape = shape;
+  AxisView view;
+  if (Status status = read_view(node, &view)) return status;
+  node.out(0).shape = node.in(kInput).shape;
   return kOk;
 }
 
@@ -53,13 +54,14 @@ std::unique_ptr<Prepared> prepare_softmax(const Node& node) {
   return std::make_unique<ExponentialTable>(node);
 }
 
-Status run_quantised_softmax(const Node& node, const ExponentialTable& exponential) {
+Status run_quantised_softmax(const Node& node, const AxisView& view,
+                             const ExponentialTable& exponential) {
   const Tensor& in = node.in(kInput);
   Tensor& out = node.out(0);
   const float* table = exponential.of.data();
   return with_element_type<uint8_t, int8_t>(node, in.type, [&]<class Q>(ElementType<Q>) {
     softmax(
-        node.pool(), view_of(node), in.as<Q>(), out.as<Q>(), [](Q x) { return int32_t{x}; },
+        node.pool(), view, in.as<Q>(), out.as<Q>(), [](Q x) { return int32_t{x}; },
         [table](int32_t x, int32_t largest) { return table[largest - x]; },
         [quantize = Quantizer<Q>(out.zero_point)](float y) { return quantize(y * 256.0f); });
   });
@@ -68,9 +70,11 @@ Status run_quantised_softmax(const Node& node, const ExponentialTable& exponenti
 Status run_softmax(const Node& node, const Prepared* prepared) {
   const Tensor& in = node.in(kInput);
   Tensor& out = node.out(0);
-  if (prepared) return run_quantised_softmax(node, *static_cast<const ExponentialTable*>(prepared));
-  if (is_quant8(in.type)) return run_quantised_softmax(node, ExponentialTable(node));
-  const AxisView view = view_of(node);
+  AxisView view;
+  if (Status status = read_view(node, &view)) return status;
+  if (prepared)
+    return run_quantised_softmax(node, view, *static_cast<const ExponentialTable*>(prepared));
+  if (is_quant8(in.type)) return run_quantised_softmax(node, view, ExponentialTable(node));
   const float beta = node.real(kBeta);
   return with_element_type<float, _Float16>(node, in.type, [&]<class T>(ElementType<T>) {
     softmax(
@@ -81,7 +85,8 @@ Status run_softmax(const Node& node, const Prepared* prepared) {
 }
 
 Status run_log_softmax(const Node& node, const Prepared*) {
-  const AxisView view = view_of(node);
+  AxisView view;
+  if (Status status = read_view(node, &view)) return status;
   const float beta = node.real(kBeta);
   return with_element_type<float, _Float16>(
       node, node.in(kInput).type, [&]<class T>(ElementType<T>) {

@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <type_traits>
 
-#include "host/axis.h"
+#include "host/axis_view.h"
 #include "host/thread_pool.h"
 
 namespace nnapi::host {
