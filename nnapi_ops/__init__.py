@@ -1,1 +1,1 @@
-"""The built-in lowerings, one module for each family of ATen operations."""
+"""The built-in lowerings: one family a file, each file a plugin module."""

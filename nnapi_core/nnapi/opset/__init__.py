@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from importlib import resources
 
@@ -87,9 +87,31 @@ class OperationSpec:
     def broadcasts(self) -> bool:
         return "broadcast" in self.notes
 
+    def form_for(self, codes: Sequence[OperandCode]) -> tuple[OperandSpec, ...] | None:
+        """The form whose operands can have these types, with repeated operands spelled out."""
+        for form in self.forms:
+            slots = _spelled_out(form, len(codes))
+            least = len([slot for slot in slots if not slot.optional])
+            if least <= len(codes) <= len(slots) and all(map(_may_hold, slots, codes)):
+                return slots[: len(codes)]
+        return None
+
     @cached_property
     def operand_names(self) -> frozenset[str]:
         return frozenset(operand.name for form in self.forms for operand in form)
+
+
+def _spelled_out(form: tuple[OperandSpec, ...], count: int) -> tuple[OperandSpec, ...]:
+    slots: list[OperandSpec] = []
+    for slot in form:
+        slots.extend([slot] * (count - len(form) + 1 if slot.repeated else 1))
+    return tuple(slots)
+
+
+def _may_hold(slot: OperandSpec, code: OperandCode) -> bool:
+    if slot.kind == "S":
+        return code in (OperandCode.FLOAT32, OperandCode.FLOAT16)
+    return slot.kind not in ABBREVIATIONS or ABBREVIATIONS[slot.kind] is code
 
 
 def _operands(text: str) -> tuple[OperandSpec, ...]:

@@ -1,0 +1,1 @@
+"""What leaves: the parts of a conversion, and the files that they are written to."""

@@ -1,0 +1,174 @@
+"""A conversion as parts: manifest, model words, numbered weights, torch programs (docs/file_format.md)."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from attrs import frozen
+from torch.fx import GraphModule, Node
+
+from nnapi_core.errors import ConversionError
+from nnapi_core.graph.program import Program
+from nnapi_core.lowering.lower import Border, LoweredModel
+from nnapi_core.lowering.partition import Partition, Stage
+from nnapi_core.nnapi.model import Model
+from nnapi_core.nnapi.serialize import WeightTable, serialize
+from nnapi_core.nnapi.types import Dim, Quant
+
+MANIFEST_VERSION = "1"
+
+
+@frozen(eq=False)
+class Parts:
+    """Everything an artifact holds. Weights stay where they are until they are written."""
+
+    manifest: dict[str, Any]
+    models: dict[str, bytes]
+    weights: WeightTable
+    torch_stages: dict[str, GraphModule]
+    lowered: dict[str, LoweredModel]
+
+
+def make_parts(
+    program: Program, partition: Partition, models: Sequence[Model | None], *, relaxed: bool
+) -> Parts:
+    """``models`` are the optimised models of the stages, None for a CPU stage."""
+    weights = WeightTable()
+    words: dict[str, bytes] = {}
+    torch_stages: dict[str, GraphModule] = {}
+    lowered: dict[str, LoweredModel] = {}
+    stages: list[dict[str, Any]] = []
+    for number, (stage, model) in enumerate(zip(partition.stages, models, strict=True)):
+        if stage.lowered is not None and model is not None:
+            name = f"model.{number}"
+            words[name] = serialize(model, weights)
+            lowered[name] = LoweredModel(model, stage.lowered.inputs, stage.lowered.outputs)
+            stages.append(_nnapi_stage(name, stage.lowered, model, partition))
+        else:
+            name = f"torch.{number}"
+            torch_stages[name] = torch_stage(program, stage)
+            inputs = [partition.resolve(node).name for node in stage.inputs]
+            outputs = [node.name for node in stage.outputs]
+            stages.append({"kind": "torch", "program": name, "inputs": inputs, "outputs": outputs})
+    outputs, constants = _results(program, partition)
+    manifest = {
+        "feature_level": max([27] + [model.level for model in models if model is not None]),
+        "relaxed": relaxed,
+        "inputs": [_described(node) for node in program.inputs],
+        "outputs": outputs,
+        "output_tree": program.output_tree,
+        "constants": constants,
+        "stages": stages,
+    }
+    return Parts(manifest, words, weights, torch_stages, lowered)
+
+
+def _shape(dims: Sequence[Dim]) -> list[int | None]:
+    return [dim if isinstance(dim, int) else None for dim in dims]
+
+
+def dtype_name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
+def _described(node: Node) -> dict[str, Any]:
+    value = node.meta["val"]
+    shape = [dim if isinstance(dim, int) else None for dim in value.shape]
+    return {"name": node.name, "dtype": dtype_name(value.dtype), "shape": shape}
+
+
+def _border(border: Border, name: str) -> dict[str, Any]:
+    spec = border.spec
+    quant = spec.quant if isinstance(spec.quant, Quant) else Quant(0.0, 0)
+    return {
+        "value": name,
+        "dtype": dtype_name(spec.dtype),
+        "type": int(spec.code),
+        "shape": _shape(spec.shape),
+        "order": list(spec.order.permutation(len(spec.shape))),
+        "scale": quant.scale,
+        "zero_point": quant.zero_point,
+    }
+
+
+def _nnapi_stage(
+    name: str, lowered: LoweredModel, model: Model, partition: Partition
+) -> dict[str, Any]:
+    return {
+        "kind": "nnapi",
+        "model": name,
+        "inputs": [_border(one, partition.resolve(one.node).name) for one in lowered.inputs],
+        "outputs": [_border(one, one.node.name) for one in lowered.outputs],
+        "operations": [
+            {
+                "node": operation.origin.node,
+                "target": operation.origin.target,
+                "source": operation.origin.source,
+            }
+            for operation in model.operations
+        ],
+    }
+
+
+def _results(
+    program: Program, partition: Partition
+) -> tuple[list[dict[str, Any]], dict[str, dict[str, Any]]]:
+    outputs: list[dict[str, Any]] = []
+    constants: dict[str, dict[str, Any]] = {}
+    for position, result in enumerate(program.results):
+        if isinstance(result, Node):
+            node = partition.resolve(result)
+            outputs.append({**_described(result), "name": node.name})
+            if node in program.constants:
+                constants[node.name] = _constant(program.constants[node].load())
+        elif isinstance(result, (bool, int, float)):
+            name = f"output_{position}"
+            tensor = torch.tensor(result)
+            constants[name] = _constant(tensor)
+            described = {"name": name, "dtype": dtype_name(tensor.dtype), "shape": []}
+            outputs.append({**described, "python": type(result).__name__})
+        elif result is None:
+            outputs.append({"name": None})
+        else:
+            raise ConversionError(f"the model returns {result!r}, which is not a tensor")
+    return outputs, constants
+
+
+def _constant(tensor: torch.Tensor) -> dict[str, Any]:
+    data = tensor.detach().contiguous().numpy()
+    return {
+        "dtype": dtype_name(tensor.dtype),
+        "shape": list(tensor.shape),
+        "data": base64.b64encode(data.tobytes()).decode("ascii"),
+    }
+
+
+def torch_stage(program: Program, stage: Stage) -> GraphModule:
+    """The nodes of a CPU stage as a module: its inputs in order, a tuple of its outputs."""
+    graph = torch.fx.Graph()
+    root = torch.nn.Module()
+    mapping: dict[Node, Node] = {}
+    for node in stage.inputs:
+        mapping[node] = graph.placeholder(node.name)
+        mapping[node].meta["val"] = node.meta["val"]
+
+    def copied(node: Node) -> Node:
+        if node not in mapping:
+            if node in program.constants:
+                name = f"constant_{len(mapping)}"
+                root.register_buffer(name, program.constants[node].load().detach())
+                mapping[node] = graph.get_attr(name)
+            elif node.op == "get_attr":
+                setattr(root, str(node.target), getattr(program.module, str(node.target)))
+                mapping[node] = graph.get_attr(str(node.target))
+            else:
+                mapping[node] = graph.node_copy(node, copied)
+        return mapping[node]
+
+    for node in stage.nodes:
+        copied(node)
+    graph.output(tuple(copied(node) for node in stage.outputs))
+    return GraphModule(root, graph)

@@ -1,0 +1,194 @@
+"""Writes ``.pt`` and ``.ptl``: a TorchScript module that runs in stock PyTorch Mobile.
+
+The module's ``forward`` is generated: it brings the arguments into the order and type that the NNAPI model
+takes, runs the stages, and puts the results together as the original module does.
+"""
+
+from __future__ import annotations
+
+import base64
+import warnings
+from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from nnapi_core.artifact.atomic import written_whole
+from nnapi_core.artifact.parts import Parts
+from nnapi_core.artifact.stock_stage import StockStage
+from nnapi_core.errors import ConversionError
+from nnapi_core.nnapi.types import OperandCode
+
+# What stock PyTorch's Compilation.run takes as inputs.
+_INPUT_CODES = {
+    OperandCode.TENSOR_FLOAT32,
+    OperandCode.TENSOR_INT32,
+    OperandCode.TENSOR_QUANT8_ASYMM,
+}
+
+
+def save_torchscript(parts: Parts, path: str | PathLike[str]) -> None:
+    """Writes a lite (``.ptl``) or full (``.pt``) TorchScript file; raises `ConversionError` for what
+    stock PyTorch's format cannot say."""
+    with warnings.catch_warnings():
+        # TorchScript is deprecated as a way to write models; as a container for phones it stays.
+        warnings.simplefilter("ignore")
+        module = scripted(parts)
+        with written_whole(path) as temporary:
+            if Path(path).suffix == ".ptl":
+                module._save_for_lite_interpreter(str(temporary))
+            else:
+                module.save(str(temporary))
+
+
+def scripted(parts: Parts) -> Any:
+    """The TorchScript module of a conversion."""
+    # A class of its own: TorchScript shares the methods of a class between its instances.
+    root = type("ConvertedModel", (torch.nn.Module,), {})()
+    weights: dict[int, torch.Tensor] = {}
+    for number, stage in enumerate(parts.manifest["stages"]):
+        if stage["kind"] == "nnapi":
+            setattr(root, f"stage_{number}", torch.jit.script(_stock_stage(parts, stage, weights)))
+        else:
+            module = parts.torch_stages[stage["program"]]
+            examples = tuple(
+                torch.zeros([int(d) for d in node.meta["val"].shape], dtype=node.meta["val"].dtype)
+                for node in module.graph.find_nodes(op="placeholder")
+            )
+            setattr(root, f"stage_{number}", torch.jit.trace(module.eval(), examples))
+    for name, constant in parts.manifest["constants"].items():
+        data = np.frombuffer(base64.b64decode(constant["data"]), constant["dtype"]).copy()
+        root.register_buffer(f"constant_{name}", torch.from_numpy(data).reshape(constant["shape"]))
+    module = torch.jit.script(root)
+    module.define(forward_source(parts.manifest))
+    return module
+
+
+def _stock_stage(
+    parts: Parts, stage: dict[str, Any], weights: dict[int, torch.Tensor]
+) -> StockStage:
+    words = parts.models[stage["model"]]
+    if int.from_bytes(words[:4], "little") != 1:
+        raise ConversionError(
+            "this model has per-channel scales, omitted operands or submodels, which stock PyTorch's "
+            "format cannot express; save it as .nnapi"
+        )
+    for border in stage["inputs"]:
+        code = OperandCode(border["type"])
+        if code not in _INPUT_CODES:
+            raise ConversionError(
+                f"input {border['value']!r} is {code.name}, which stock PyTorch does not pass to NNAPI "
+                "(it takes float32, int32 and quint8); save it as .nnapi"
+            )
+    for number, constant in enumerate(parts.weights.constants):
+        if number not in weights:
+            weights[number] = torch.from_numpy(constant.array())
+    templates = [_template(border) for border in stage["outputs"]]
+    return StockStage(
+        torch.frombuffer(bytearray(words), dtype=torch.int32),
+        [weights[number] for number in range(len(weights))],
+        templates,
+        parts.manifest["relaxed"],
+    )
+
+
+def _template(border: dict[str, Any]) -> torch.Tensor:
+    """An empty tensor of an output's type and physical shape."""
+    code = OperandCode(border["type"])
+    if None in border["shape"]:
+        raise ConversionError(f"output {border['value']!r} has a free dimension; save it as .nnapi")
+    shape = [border["shape"][dim] for dim in border["order"]] or [1]
+    if code is OperandCode.TENSOR_QUANT8_ASYMM:
+        return torch._empty_affine_quantized(
+            shape, scale=border["scale"], zero_point=border["zero_point"], dtype=torch.quint8
+        )
+    return torch.empty(shape, dtype=torch.from_numpy(np.empty(0, code.element)).dtype)
+
+
+def forward_source(manifest: dict[str, Any]) -> str:
+    """The text of ``forward``."""
+    names = _Names()
+    arguments = "".join(f", {names[one['name']]}: Tensor" for one in manifest["inputs"])
+    lines = [f"def forward(self{arguments}):"]
+    for number, stage in enumerate(manifest["stages"]):
+        results = f"results_{number}"
+        if stage["kind"] == "nnapi":
+            given = ", ".join(_entering(names, border) for border in stage["inputs"])
+            lines.append(f"    {results} = self.stage_{number}([{given}])")
+            for position, border in enumerate(stage["outputs"]):
+                leaving = _leaving(f"{results}[{position}]", border)
+                lines.append(f"    {names[border['value']]} = {leaving}")
+        else:
+            given = ", ".join(names[name] for name in stage["inputs"])
+            outputs = "".join(f"{names[name]}, " for name in stage["outputs"])
+            lines.append(f"    {outputs}= self.stage_{number}({given})")
+    results = [_result(names, manifest, one) for one in manifest["outputs"]]
+    lines.append(f"    return {_tree(manifest['output_tree'], results)}")
+    return "\n".join(lines) + "\n"
+
+
+class _Names(dict[str, str]):
+    """Value names as identifiers that cannot collide with keywords or attributes."""
+
+    def __missing__(self, name: str) -> str:
+        self[name] = f"v{len(self)}_" + "".join(c if c.isalnum() else "_" for c in name)
+        return self[name]
+
+
+def _entering(names: _Names, border: dict[str, Any]) -> str:
+    text = names[border["value"]]
+    order = border["order"]
+    if order != sorted(order):
+        text += f".permute({order})"
+    if border["dtype"] == "int64":
+        text += ".to(torch.int32)"
+    if not order:
+        text += ".reshape([1])"
+    return text + ".contiguous()"
+
+
+def _leaving(text: str, border: dict[str, Any]) -> str:
+    order = border["order"]
+    if order != sorted(order):
+        inverse = [order.index(dim) for dim in range(len(order))]
+        text += f".permute({inverse})"
+    if border["dtype"] == "int64":
+        text += ".to(torch.int64)"
+    if not order:
+        text += ".reshape(torch.jit.annotate(List[int], []))"
+    return text
+
+
+def _result(names: _Names, manifest: dict[str, Any], output: dict[str, Any]) -> str:
+    name = output["name"]
+    if name is None:
+        return "None"
+    if name in manifest["constants"]:
+        python = output.get("python")
+        text = f"self.constant_{name}"
+        return f"{python}({text})" if python else text
+    return names[name]
+
+
+def _tree(tree: Sequence[Any], results: list[str]) -> str:
+    """The expression that puts flat results together; takes them off the list."""
+    match tree[0]:
+        case "leaf":
+            return results.pop(0)
+        case "none":
+            return "None"
+        case "tuple":
+            return f"({''.join(_tree(child, results) + ', ' for child in tree[1])})"
+    children = tree[-1]
+    if any(child[0] != "leaf" for child in children):
+        raise ConversionError(
+            f"the model returns a {tree[0]} with something other than tensors in it, which TorchScript "
+            "cannot return; return a tuple, or save it as .nnapi"
+        )
+    parts = [_tree(child, results) for child in children]
+    if tree[0] == "list":
+        return f"[{', '.join(parts)}]"
+    return "{" + ", ".join(f"{key!r}: {part}" for key, part in zip(tree[1], parts, strict=True)) + "}"

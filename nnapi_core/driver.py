@@ -1,0 +1,155 @@
+"""The driver: from a module to a `Converted`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from os import PathLike
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from attrs import define, field
+from torch.export import ExportedProgram
+
+from nnapi_core.artifact.nnapi_file import save_nnapi
+from nnapi_core.artifact.parts import Parts, make_parts
+from nnapi_core.artifact.torchscript import save_torchscript
+from nnapi_core.errors import ConversionError, Unsupported
+from nnapi_core.graph.export import export, prepare
+from nnapi_core.graph.program import source_of
+from nnapi_core.lowering.optimize import optimize
+from nnapi_core.lowering.partition import Partition, partition
+from nnapi_core.nnapi.model import Model
+from nnapi_core.nnapi.opset import FEATURE_LEVELS
+from nnapi_core.plugins.definition import Phase
+from nnapi_core.plugins.registry import Registry
+from nnapi_core.report import Report, make_report
+
+Progress = Callable[[int, int], None]
+
+
+@define(eq=False)
+class Converted:
+    """A converted model: callable on the host runtime, and ready to be saved."""
+
+    parts: Parts
+    report: Report
+    _session: Any = field(default=None, repr=False)
+
+    def __call__(self, *args: Any) -> Any:
+        """Runs on `nnapi_runtime`; takes and returns what the module does."""
+        return self.session()(*args)
+
+    def session(self, *, num_threads: int | None = None) -> Any:
+        """The `nnapi_runtime.Session` that runs the model here."""
+        if self._session is None or num_threads is not None:
+            import nnapi_runtime
+
+            self._session = nnapi_runtime.Session(
+                self.parts.manifest,
+                self.parts.models,
+                [constant.array() for constant in self.parts.weights.constants],
+                dict(self.parts.torch_stages),
+                num_threads=num_threads,
+            )
+        return self._session
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Writes ``.nnapi`` (our executor), or ``.pt`` and ``.ptl`` (TorchScript for stock PyTorch Mobile).
+
+        Raises `ConversionError` for what the format cannot hold; then nothing is written.
+        """
+        suffix = Path(path).suffix
+        if suffix == ".nnapi":
+            save_nnapi(self.parts, path)
+        elif suffix in (".pt", ".ptl"):
+            save_torchscript(self.parts, path)
+        else:
+            raise ConversionError(f"{path}: artifacts end in .nnapi, .ptl or .pt, not {suffix!r}")
+
+
+def convert(
+    module: torch.nn.Module | ExportedProgram,
+    example_args: tuple[Any, ...] = (),
+    *,
+    feature_level: int = 29,
+    fallback: Literal["cpu", "error"] = "cpu",
+    dynamic_shapes: Any = None,
+    relax_float32_to_float16: bool = False,
+    registry: Registry | None = None,
+    progress: Progress = lambda done, total: None,
+) -> Converted:
+    """Converts a module (or an exported program) to NNAPI.
+
+    ``feature_level`` is what the oldest device to run it offers (27 is Android 8.1, 29 Android 10, 30 Android 11).
+    Nodes that NNAPI cannot express exactly at that level stay in torch (``fallback="cpu"``), or are all
+    listed in a `ConversionError` (``fallback="error"``).
+    """
+    program, found = _partitioned(
+        module, example_args, feature_level, dynamic_shapes, registry, progress
+    )
+    if fallback not in ("cpu", "error"):
+        raise ConversionError(f"fallback is 'cpu' or 'error', not {fallback!r}")
+    if fallback == "error" and found.refusals:
+        raise refusal_error(found)
+    registry = registry or Registry.collect()
+    models = [
+        None if stage.lowered is None else _optimised(stage.lowered.model, registry)
+        for stage in found.stages
+    ]
+    parts = make_parts(program, found, models, relaxed=relax_float32_to_float16)
+    report = make_report(program, found, parts, feature_level)
+    registry.report_hook(report=report)
+    return Converted(parts, report)
+
+
+def explain(
+    module: torch.nn.Module | ExportedProgram,
+    example_args: tuple[Any, ...] = (),
+    *,
+    feature_level: int = 29,
+    dynamic_shapes: Any = None,
+    registry: Registry | None = None,
+) -> Report:
+    """Which node would run where, and why not; writes and computes nothing."""
+    program, found = _partitioned(
+        module, example_args, feature_level, dynamic_shapes, registry, lambda done, total: None
+    )
+    models = [None if stage.lowered is None else stage.lowered.model for stage in found.stages]
+    parts = make_parts(program, found, models, relaxed=False)
+    return make_report(program, found, parts, feature_level)
+
+
+def _partitioned(
+    module: torch.nn.Module | ExportedProgram,
+    example_args: tuple[Any, ...],
+    feature_level: int,
+    dynamic_shapes: Any,
+    registry: Registry | None,
+    progress: Progress,
+) -> tuple[Any, Partition]:
+    if feature_level not in FEATURE_LEVELS:
+        levels = ", ".join(map(str, FEATURE_LEVELS))
+        raise ConversionError(f"feature level {feature_level} is not one of {levels}")
+    registry = registry or Registry.collect()
+    exported = export(module, example_args, dynamic_shapes=dynamic_shapes)
+    program = prepare(exported, registry)
+    return program, partition(program, registry, feature_level, progress=progress)
+
+
+def _optimised(model: Model, registry: Registry) -> Model:
+    model = optimize(model)
+    for one in registry.passes_of(Phase.MODEL):
+        model = one.function(model)
+    return model
+
+
+def refusal_error(found: Partition) -> Unsupported:
+    """One error that lists every refused node with its reason and the user's source line."""
+    lines = [
+        f"  {node.name} ({node.target}) at {source_of(node) or 'unknown line'}: {refusal}"
+        for node, refusal in found.refusals.items()
+    ]
+    return Unsupported(
+        f"{len(lines)} node(s) cannot run on NNAPI, and fallback is 'error':\n" + "\n".join(lines)
+    )

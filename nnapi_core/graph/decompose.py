@@ -1,0 +1,125 @@
+"""Splits the operators that no lowering claims into smaller ones, and leaves every claimed one whole.
+
+Each is traced by itself and put in its place, so the time is linear in the graph.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Collection
+from functools import cache
+from typing import Any
+
+import torch
+import torch.utils._pytree as pytree
+from torch._decomp import _core_aten_decompositions_post_autograd
+from torch._ops import OpOverload
+from torch.fx import GraphModule, Node
+from torch.fx.experimental.proxy_tensor import make_fx
+
+# An operator that decomposes into itself would never end.
+_DEEPEST = 16
+
+
+@cache
+def _table() -> dict[Any, Callable[..., Any]]:
+    return dict(_core_aten_decompositions_post_autograd())
+
+
+def _decomposition(target: OpOverload) -> Callable[..., Any] | None:
+    if target in _table():
+        return _table()[target]
+    if torch._C._dispatch_has_kernel_for_dispatch_key(target.name(), "CompositeImplicitAutograd"):
+        return target.decompose
+    return None
+
+
+def decompose(module: GraphModule, claimed: Collection[OpOverload]) -> None:
+    """Rewrites ``module`` in place until every operator is claimed or cannot be split further."""
+    depths: dict[Node, int] = {}
+    pending = list(module.graph.nodes)
+    while pending:
+        node = pending.pop()
+        if not isinstance(node.target, OpOverload) or node.target in claimed:
+            continue
+        depth = depths.pop(node, 0)
+        function = _decomposition(node.target)
+        if function is None or depth >= _DEEPEST:
+            continue
+        inlined = _inline(module, node, function)
+        for new in inlined:
+            depths[new] = depth + 1
+        pending.extend(inlined)
+    module.graph.lint()
+    module.recompile()
+
+
+def _inline(module: GraphModule, node: Node, function: Callable[..., Any]) -> list[Node]:
+    """Replaces one node by the trace of ``function``; returns the new nodes (none: it could not be traced)."""
+    flat, spec = pytree.tree_flatten((node.args, node.kwargs))
+    positions = [index for index, value in enumerate(flat) if isinstance(value, Node)]
+    nodes = [flat[index] for index in positions]
+
+    def traced(*tensors: torch.Tensor) -> Any:
+        values = list(flat)
+        for index, tensor in zip(positions, tensors, strict=True):
+            values[index] = tensor
+        args, kwargs = pytree.tree_unflatten(values, spec)
+        return function(*args, **kwargs)
+
+    try:
+        with torch.no_grad():
+            inner = make_fx(traced, pre_dispatch=True, _allow_non_fake_inputs=True)(
+                *(one.meta["val"] for one in nodes)
+            )
+    except Exception:
+        # Not traceable: the operator stays whole, and is refused by name if nothing lowers it.
+        return []
+    return _splice(module, node, inner, nodes)
+
+
+def _splice(module: GraphModule, node: Node, inner: GraphModule, nodes: list[Node]) -> list[Node]:
+    mapping: dict[Node, Any] = {}
+    inputs = iter(nodes)
+    new: list[Node] = []
+    with module.graph.inserting_before(node):
+        for one in inner.graph.nodes:
+            if one.op == "placeholder":
+                mapping[one] = next(inputs)
+            elif one.op == "get_attr":
+                copy = module.graph.node_copy(one, mapping.__getitem__)
+                copy.target = _adopt(module, getattr(inner, one.target))
+                mapping[one] = copy
+            elif one.op == "output":
+                result = pytree.tree_map_only(Node, mapping.__getitem__, one.args[0])
+            else:
+                copy = module.graph.node_copy(one, mapping.__getitem__)
+                for key in ("stack_trace", "nn_module_stack"):
+                    copy.meta[key] = node.meta.get(key)
+                mapping[one] = copy
+                new.append(copy)
+    _redirect(node, result)
+    if not node.users:
+        module.graph.erase_node(node)
+    return new
+
+
+def _redirect(node: Node, result: Any) -> None:
+    if isinstance(result, Node):
+        node.replace_all_uses_with(result)
+        return
+    for user in list(node.users):
+        if user.target is operator.getitem:
+            picked = result[user.args[1]]
+            if picked is not None:
+                user.replace_all_uses_with(picked)
+            user.graph.erase_node(user)
+
+
+def _adopt(module: GraphModule, value: Any) -> str:
+    number = 0
+    while hasattr(module, f"_decomposed_{number}"):
+        number += 1
+    name = f"_decomposed_{number}"
+    setattr(module, name, value)
+    return name

@@ -1,0 +1,174 @@
+"""From a module or an exported program to a `Program`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import torch
+import torch.utils._pytree as pytree
+from torch._ops import OpOverload
+from torch.export import ExportedProgram
+from torch.export.graph_signature import InputKind, OutputKind
+from torch.fx import Node
+
+from nnapi_core.errors import ConversionError
+from nnapi_core.graph.batch_norm import fold_batch_norm
+from nnapi_core.graph.constants import fold_constants
+from nnapi_core.graph.decompose import decompose
+from nnapi_core.graph.functionalise import functionalise
+from nnapi_core.graph.program import Program, TorchConstant
+from nnapi_core.plugins.definition import Phase
+from nnapi_core.plugins.registry import Registry
+
+_CONSTANT_INPUTS = {InputKind.PARAMETER, InputKind.BUFFER, InputKind.CONSTANT_TENSOR}
+
+
+def export(
+    module: torch.nn.Module | ExportedProgram,
+    example_args: tuple[Any, ...],
+    *,
+    dynamic_shapes: Any = None,
+) -> ExportedProgram:
+    """Runs ``torch.export``, and says in one message what it could not trace."""
+    if isinstance(module, ExportedProgram):
+        return module
+    if isinstance(module, torch.jit.ScriptModule):
+        raise ConversionError(
+            "the model is TorchScript, which this conversion does not read; "
+            "pass the nn.Module it was made from, or an exported .pt2"
+        )
+    try:
+        with torch.no_grad():
+            return torch.export.export(
+                module, tuple(example_args), dynamic_shapes=dynamic_shapes, strict=False
+            )
+    except Exception as error:
+        raise ConversionError(
+            f"torch.export cannot trace {type(module).__name__}: {type(error).__name__}: {error}"
+        ) from error
+
+
+def prepare(exported: ExportedProgram, registry: Registry) -> Program:
+    """The functional, decomposed, constant-folded graph of an exported program.
+
+    ``exported`` is not changed.
+    """
+    exported = functionalise(_copied(exported))
+    program = _program(exported)
+    for one in registry.passes_of(Phase.GRAPH):
+        one.function(program)
+    fold_batch_norm(program)
+    decompose(program.module, _claimed(registry))
+    _drop_dead(program)
+    fold_constants(program)
+    return program
+
+
+def _claimed(registry: Registry) -> Collection[OpOverload]:
+    return set(registry.lowerings)
+
+
+def _copied(exported: ExportedProgram) -> ExportedProgram:
+    """The same program with a graph of its own; the weights are shared."""
+    from torch.export.exported_program import ExportedProgram as Class
+
+    module = torch.fx.GraphModule(exported.graph_module, _copy_graph(exported.graph_module))
+    module.meta.update(exported.graph_module.meta)
+    return Class(
+        root=module,
+        graph=module.graph,
+        graph_signature=exported.graph_signature,
+        state_dict=exported.state_dict,
+        range_constraints=exported.range_constraints,
+        module_call_graph=exported.module_call_graph,
+        example_inputs=exported.example_inputs,
+        constants=exported.constants,
+        verifiers=exported.verifiers,
+    )
+
+
+def _copy_graph(module: torch.fx.GraphModule) -> torch.fx.Graph:
+    graph = torch.fx.Graph()
+    mapping: dict[Node, Node] = {}
+    result = graph.graph_copy(module.graph, mapping)
+    graph.output(result)
+    return graph
+
+
+def _program(exported: ExportedProgram) -> Program:
+    signature = exported.graph_signature
+    module = exported.graph_module
+    placeholders = {node.name: node for node in module.graph.nodes if node.op == "placeholder"}
+    inputs: list[Node] = []
+    constants: dict[Node, TorchConstant] = {}
+    input_values: list[Any] = []
+    for spec in signature.input_specs:
+        if spec.kind in _CONSTANT_INPUTS:
+            tensor = _tensor(exported, spec.target)
+            node = placeholders[spec.arg.name]
+            key = ("weight", tensor.data_ptr(), tuple(tensor.stride()), tuple(tensor.shape))
+            constants[node] = TorchConstant(
+                tuple(tensor.shape), tensor.dtype, lambda tensor=tensor: tensor, key
+            )
+        elif spec.kind is InputKind.USER_INPUT:
+            node = placeholders.get(spec.arg.name)
+            if node is not None and isinstance(node.meta.get("val"), torch.Tensor):
+                inputs.append(node)
+                input_values.append(None)
+            else:
+                input_values.append(getattr(spec.arg, "value", None))
+        else:
+            raise ConversionError(f"the model takes a {spec.kind.name} ({spec.arg.name})")
+    results = []
+    (output,) = module.graph.find_nodes(op="output")
+    for spec, value in zip(signature.output_specs, output.args[0], strict=True):
+        if spec.kind is OutputKind.USER_OUTPUT:
+            results.append(value)
+        else:
+            raise ConversionError(
+                f"the model changes {spec.target!r} when it runs ({spec.kind.name}); NNAPI models "
+                "have no state: return the new value, and pass it in with the next call"
+            )
+    output.args = (tuple(results),)
+    tree = output_tree(exported.call_spec.out_spec)
+    return Program(module, inputs, constants, tree, input_values)
+
+
+def _tensor(exported: ExportedProgram, name: str) -> torch.Tensor:
+    value = exported.state_dict.get(name)
+    return exported.constants[name] if value is None else value
+
+
+def output_tree(spec: pytree.TreeSpec) -> list[Any]:
+    """A pytree spec as the plain lists of docs/file_format.md."""
+    if spec.is_leaf():
+        return ["leaf"]
+    children: Sequence[Any] = [output_tree(child) for child in spec.children()]
+    kind = spec.type
+    if kind is None or kind is type(None):
+        return ["none"]
+    if kind in (tuple, list):
+        return [kind.__name__, children]
+    if issubclass(kind, tuple):
+        return ["tuple", children]
+    if issubclass(kind, dict) or hasattr(kind, "keys"):
+        return ["dict", list(spec.context if kind is dict else _keys(spec.context)), children]
+    raise ConversionError(
+        f"the model returns a {kind.__name__}; tensors in tuples, lists and dicts can be converted"
+    )
+
+
+def _keys(context: Any) -> list[str]:
+    """Dict-like outputs (OrderedDict, transformers' ModelOutput) keep their keys somewhere in the context."""
+    for part in context if isinstance(context, (list, tuple)) else [context]:
+        if isinstance(part, (list, tuple)) and all(isinstance(key, str) for key in part):
+            return list(part)
+    return [key for key in context if isinstance(key, str)]
+
+
+def _drop_dead(program: Program) -> None:
+    """Removes op calls whose results nobody reads."""
+    for node in reversed(list(program.graph.nodes)):
+        if node.op in ("call_function", "get_attr") and not node.users:
+            program.graph.erase_node(node)

@@ -1,0 +1,90 @@
+"""Replaces in-place operators by their functional twins.
+
+Two ways: a tensor that nothing else aliases is simply renamed from the mutation on, which is linear and covers
+``relu_`` and ``+=`` as models use them; anything else (writes through views) goes through torch's own
+functionalisation, which is right but takes time that grows faster than the graph.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch._ops import OpOverload
+from torch.export import ExportedProgram
+from torch.fx import Graph, Node
+
+# They return their input itself when they have nothing to do, which their schemas do not say.
+_MAY_RETURN_INPUT = {
+    torch.ops.aten.dropout.default,
+    torch.ops.aten.feature_dropout.default,
+    torch.ops.aten.alpha_dropout.default,
+    torch.ops.aten.feature_alpha_dropout.default,
+}
+
+
+def functionalise(program: ExportedProgram) -> ExportedProgram:
+    """The program without mutation inside its graph."""
+    if not any(_mutated(node) for node in program.graph.nodes):
+        return program
+    if _rename(program.graph, {spec.arg.name for spec in program.graph_signature.input_specs}):
+        program.graph_module.recompile()
+        return program
+    return program.run_decompositions({})
+
+
+def _mutated(node: Node) -> list[Node]:
+    """The tensors that a call writes to."""
+    if not isinstance(node.target, OpOverload) or not node.target._schema.is_mutable:
+        return []
+    written: list[Node] = []
+    for position, argument in enumerate(node.target._schema.arguments):
+        if argument.alias_info is None or not argument.alias_info.is_write:
+            continue
+        value = node.args[position] if position < len(node.args) else node.kwargs.get(argument.name)
+        written += [value] if isinstance(value, Node) else list(value or ())  # type: ignore[arg-type]
+    return written
+
+
+def _aliases_input(node: Node) -> bool:
+    """May a result of this call share memory with an argument?"""
+    if not isinstance(node.target, OpOverload):
+        return node.op == "call_function"  # getitem, higher-order operators
+    returns = node.target._schema.returns
+    return node.target in _MAY_RETURN_INPUT or any(one.alias_info is not None for one in returns)
+
+
+def _functional_twin(target: OpOverload) -> OpOverload | None:
+    """``aten.relu_.default`` → ``aten.relu.default``, where the arguments are the same."""
+    namespace, name = target._schema.name.split("::")
+    if not name.endswith("_") or name.endswith("__"):
+        return None
+    packet = getattr(getattr(torch.ops, namespace), name[:-1], None)
+    twin = getattr(packet, target._overloadname, None) if packet is not None else None
+    if twin is None or twin._schema.is_mutable:
+        return None
+    same = [a.name for a in twin._schema.arguments] == [a.name for a in target._schema.arguments]
+    return twin if same else None
+
+
+def _rename(graph: Graph, placeholders: set[str]) -> bool:
+    """Renames mutated tensors; False (and the graph untouched) where one of them has an alias."""
+    replaced: list[tuple[Node, Node, OpOverload]] = []
+    aliased: set[Node] = set()
+    for node in graph.nodes:
+        written = _mutated(node)
+        if written:
+            twin = _functional_twin(node.target)
+            if twin is None or len(written) != 1 or written[0] in aliased:
+                return False
+            if written[0].op == "placeholder" or written[0].name in placeholders:
+                return False
+            replaced.append((node, written[0], twin))
+        elif _aliases_input(node):
+            aliased.add(node)
+            aliased.update(node.all_input_nodes)
+    position = {node: index for index, node in enumerate(graph.nodes)}
+    for node, tensor, twin in replaced:
+        later = [user for user in tensor.users if position[user] > position[node]]
+        node.target = twin
+        for user in later:
+            user.replace_input_with(tensor, node)
+    return True

@@ -1,0 +1,98 @@
+"""The torch graph that is lowered: one flat functional FX graph, its constants, and its borders."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from attrs import define, field, frozen
+from torch.fx import Graph, GraphModule, Node
+
+from nnapi_core.nnapi.constant import Constant
+
+
+@frozen(eq=False)
+class TorchConstant:
+    """A tensor that does not depend on the inputs, computed when it is needed."""
+
+    shape: tuple[int, ...]
+    dtype: torch.dtype
+    load: Callable[[], torch.Tensor] = field(repr=False)
+    key: object
+
+    def constant(self) -> Constant:
+        """For NNAPI: the same memory as numpy sees it (torch's shape and order)."""
+        dtype = numpy_dtype(self.dtype)
+        return Constant(dtype, self.shape, lambda: self.load().detach().numpy(), self.key)
+
+
+def numpy_dtype(dtype: torch.dtype) -> np.dtype[Any]:
+    return np.dtype(torch.empty(0, dtype=dtype).numpy().dtype)
+
+
+@define(eq=False)
+class Program:
+    """A graph whose nodes are placeholders, op calls, ``getitem`` and one output.
+
+    ``inputs`` are the placeholders of the user's tensors, ``constants`` the nodes whose value is fixed:
+    weights, and what folds from them. ``output_tree`` says how the flat results are put together
+    (docs/file_format.md).
+    """
+
+    module: GraphModule
+    inputs: list[Node]
+    constants: dict[Node, TorchConstant]
+    output_tree: list[Any]
+    input_values: list[Any]
+    """Per argument in flat order: None for a tensor input, else the Python value it was exported with."""
+
+    @property
+    def graph(self) -> Graph:
+        return self.module.graph
+
+    @property
+    def results(self) -> list[Any]:
+        """The flat outputs: a node, or a Python value that is returned as it is."""
+        (output,) = self.graph.find_nodes(op="output")
+        return list(output.args[0])
+
+    def operations(self) -> list[Node]:
+        """Op calls in order, without the folded ones and without ``getitem``."""
+        return [
+            node
+            for node in self.graph.nodes
+            if node.op == "call_function"
+            and isinstance(node.target, torch._ops.OpOverload | torch._ops.HigherOrderOperator)
+            and node not in self.constants
+        ]
+
+    def add_constant(
+        self, name: str, value: torch.Tensor, load: Callable[[], torch.Tensor], like: Node
+    ) -> Node:
+        """A new constant; ``value`` is a fake or meta tensor of its shape and dtype."""
+        first = next(iter(self.graph.nodes))
+        with self.graph.inserting_before(first):
+            node = self.graph.placeholder(self.graph._graph_namespace.create_name(name, None))
+        node.meta["val"] = value
+        node.meta["stack_trace"] = like.meta.get("stack_trace", "")
+        shape = tuple(int(dim) for dim in value.shape)
+        self.constants[node] = TorchConstant(shape, value.dtype, load, ("made", id(self), node.name))
+        return node
+
+
+def source_of(node: Node) -> str:
+    """``file:line`` of the innermost frame that is not torch's own; empty where nothing is known."""
+    found = ""
+    for line in (node.meta.get("stack_trace") or "").splitlines():
+        line = line.strip()
+        if line.startswith('File "'):
+            file, rest = line[6:].split('"', 1)
+            number = rest.split("line ", 1)[-1].split(",", 1)[0]
+            if not found or f"{TORCH_FOLDER}/" not in file:
+                found = f"{file}:{number}"
+    return found
+
+
+TORCH_FOLDER = torch.__path__[0]

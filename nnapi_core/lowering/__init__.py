@@ -1,0 +1,1 @@
+"""The bridge: from the torch graph to a NNAPI model, one lowering a node."""

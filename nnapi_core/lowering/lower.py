@@ -1,0 +1,304 @@
+"""The lowering loop: asks the plugin of each node, arranges its operands, checks what comes back."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import torch
+from attrs import evolve, frozen
+from torch._ops import OpOverload
+from torch.fx import Node
+
+from nnapi_core.errors import Unsupported
+from nnapi_core.graph.bind_args import bind_args
+from nnapi_core.graph.program import Program, TorchConstant, source_of
+from nnapi_core.lowering.context import Context
+from nnapi_core.lowering.value import TensorSpec, Value
+from nnapi_core.nnapi.builder import Builder, Ref
+from nnapi_core.nnapi.layout import Layout, Order
+from nnapi_core.nnapi.model import Model, Origin
+from nnapi_core.nnapi.opset import ops
+from nnapi_core.nnapi.types import Dim, SymbolicDim
+from nnapi_core.plugins.definition import Lowering
+from nnapi_core.plugins.registry import Registry
+
+
+@frozen(eq=False)
+class Border:
+    """A tensor that enters or leaves a NNAPI model."""
+
+    node: Node
+    spec: TensorSpec
+
+
+@frozen(eq=False)
+class LoweredModel:
+    """A NNAPI model and what its inputs and outputs are on torch's side."""
+
+    model: Model
+    inputs: tuple[Border, ...]
+    outputs: tuple[Border, ...]
+
+
+def tensor_specs(node: Node) -> list[TensorSpec | None]:
+    """What the exporter says of a node's results, in order; None for one that is not a tensor."""
+    value = node.meta.get("val")
+    values = value if isinstance(value, (tuple, list)) else [value]
+    return [_spec(one) if isinstance(one, torch.Tensor) else None for one in values]
+
+
+def _spec(tensor: torch.Tensor) -> TensorSpec:
+    return TensorSpec(tuple(_dim(dim) for dim in tensor.shape), tensor.dtype)
+
+
+def _dim(dim: Any) -> Dim:
+    return dim if isinstance(dim, int) else SymbolicDim(str(dim))
+
+
+class Lowerer:
+    """Lowers nodes one by one into a builder.
+
+    Tensors from outside (model inputs, results of other stages) become model inputs when they are first
+    used, in the order that their first user asks for.
+    """
+
+    def __init__(self, program: Program, registry: Registry, level: int) -> None:
+        self.builder = Builder(level)
+        self.inputs: dict[Node, Value] = {}
+        self._program = program
+        self._registry = registry
+        self._values: dict[Node, Any] = {}
+        self._arranged: dict[tuple[Any, ...], Value] = {}
+        # What the node being lowered added to the two tables, to be taken back if it refuses.
+        self._added: list[tuple[dict[Any, Value], Any]] = []
+
+    # ---- one node
+
+    def lower(self, node: Node) -> None:
+        """Emits the operations of ``node``. Raises `Unsupported`, and then nothing was emitted."""
+        if not isinstance(node.target, OpOverload):
+            raise Unsupported(f"no lowering for {node.target}")
+        found = self._registry.lowerings.get(node.target)
+        if not found:
+            raise Unsupported(f"no plugin lowers {node.target}")
+        refusals = []
+        for one in found:
+            try:
+                with self.builder.transaction():
+                    self._values[node] = self._call(one, node)
+                return
+            except Unsupported as refusal:
+                refusals.append(refusal)
+        raise refusals[0]
+
+    def _call(self, lowering: Lowering, node: Node) -> Value | tuple[Value, ...]:
+        specs = [spec for spec in tensor_specs(node) if spec is not None]
+        arguments = {name: self._resolve(value) for name, value in bind_args(node).items()}
+        origin = Origin(node.name, str(node.target), source_of(node))
+        self._added.clear()
+        nn = Context(self.builder, origin, specs)
+        try:
+            order = self._arrange_all(nn, lowering.layout, arguments)
+            nn.outs = tuple(
+                evolve(spec, order=order if spec.rank == 4 else Order.TORCH) for spec in specs
+            )
+            try:
+                result = lowering.function(nn, **arguments)
+            except (Unsupported, KeyboardInterrupt):
+                raise
+            except Exception as error:
+                raise Unsupported(
+                    f"{lowering.where} failed: {type(error).__name__}: {error}"
+                ) from error
+            return _checked(lowering, result, specs)
+        except Unsupported:
+            for table, key in self._added:
+                del table[key]
+            raise
+
+    # ---- operands
+
+    def _resolve(self, argument: Any) -> Any:
+        """Nodes become values; lists and everything else stay what they are."""
+        if isinstance(argument, Node):
+            return self.value(argument)
+        if isinstance(argument, (list, tuple)):
+            return [self._resolve(item) for item in argument]
+        return argument
+
+    def value(self, node: Node) -> Any:
+        """The value (or tuple of values) of a node: computed, constant, or from outside."""
+        if node in self._values:
+            return self._values[node]
+        if node.target is operator.getitem:
+            source, index = node.args
+            if source in self._values:
+                return self._values[source][index]  # type: ignore[index]
+        if node in self._program.constants:
+            held = self._program.constants[node]
+            spec = TensorSpec(held.shape, held.dtype)
+            self._values[node] = Value(spec, held.constant())
+            return self._values[node]
+        specs = tensor_specs(node)
+        if len(specs) != 1 or specs[0] is None:
+            raise Unsupported(f"{node.name} is not a tensor")
+        return _Outside(node, specs[0])
+
+    def _arrange_all(self, nn: Context, layout: Layout, arguments: dict[str, Any]) -> Order:
+        """Puts the operands into the order that the policy asks for; returns the order of the results."""
+        given = list(_tensors(arguments.values()))
+        match layout:
+            case Layout.IMAGE:
+                order = Order.CHANNELS_LAST
+            case Layout.SAME:
+                order = _common_order(given)
+            case _:
+                order = Order.TORCH
+        rank = max((one.spec.rank for one in given), default=0)
+        align = rank if layout is Layout.SAME and len(given) > 1 else None
+        for name, argument in arguments.items():
+            if isinstance(argument, (Value, _Outside)):
+                arguments[name] = self._arrange(nn, argument, order, layout, align)
+            elif isinstance(argument, list):
+                arguments[name] = [
+                    self._arrange(nn, item, order, layout, align)
+                    if isinstance(item, (Value, _Outside))
+                    else item
+                    for item in argument
+                ]
+        return order
+
+    def _arrange(
+        self, nn: Context, value: Value | _Outside, order: Order, layout: Layout, rank: int | None
+    ) -> Value:
+        if isinstance(value, _Outside):
+            value = self._enter(value, Order.TORCH if layout is Layout.ANY else order)
+        if layout is Layout.ANY:
+            return value
+        wanted = (order, rank) if rank is not None and value.rank < rank else (order, None)
+        if value.is_constant:
+            return nn.align(value, order, rank or value.rank)
+        key = (value.source, value.spec, *wanted)
+        if key not in self._arranged:
+            aligned = nn.align(value, order, rank) if rank is not None else value
+            self._arranged[key] = nn.arrange(aligned, order)
+            self._added.append((self._arranged, key))
+        return self._arranged[key]
+
+    def _enter(self, outside: _Outside, order: Order) -> Value:
+        """A tensor from outside becomes a model input."""
+        if outside.node not in self.inputs:
+            spec = evolve(outside.spec, order=order if outside.spec.rank == 4 else Order.TORCH)
+            self.inputs[outside.node] = Value(spec, self.builder.variable(spec.type))
+            self._added.append((self.inputs, outside.node))
+        return self.inputs[outside.node]
+
+    # ---- the result
+
+    def finish(self, results: Sequence[Node]) -> LoweredModel:
+        """The model that computes ``results``. Its outputs lie as they were computed."""
+        outputs = []
+        refs: list[Ref] = []
+        for node in results:
+            value = self.value(node)
+            if not isinstance(value, Value) or not isinstance(value.source, Ref):
+                raise ValueError(f"{node.name} is not computed by this model")
+            outputs.append(Border(node, value.spec))
+            refs.append(value.source)
+        read = {index for operation in self.builder.operations for index in operation.inputs}
+        inputs = [
+            (Border(node, value.spec), value.source)
+            for node, value in self.inputs.items()
+            if isinstance(value.source, Ref) and value.source.index in read
+        ]
+        model = self.builder.finish([ref for _, ref in inputs], refs)
+        return LoweredModel(model, tuple(border for border, _ in inputs), tuple(outputs))
+
+    def same_as(self, node: Node) -> Node | None:
+        """The tensor from outside, or the constant, that ``node`` merely passes on; None: it is computed.
+
+        A result that shares an input's bytes under another shape gets an operation of its own first.
+        """
+        value = self.value(node)
+        if isinstance(value, _Outside):
+            return value.node
+        if value.is_constant:
+            return node
+        for source, entered in self.inputs.items():
+            if entered.source == value.source:
+                if entered.spec.shape == value.spec.shape and entered.order is value.order:
+                    return source
+                self._values[node] = self._copied(node, value)
+        return None
+
+    def constant_of(self, node: Node) -> TorchConstant:
+        """A result that turned out not to depend on the inputs."""
+        value = self.value(node)
+        return TorchConstant(
+            value.static_shape,
+            value.dtype,
+            lambda: torch.from_numpy(value.array()).to(value.dtype),
+            ("lowered", id(self), node.name),
+        )
+
+    def _copied(self, node: Node, value: Value) -> Value:
+        nn = Context(self.builder, Origin(node.name, str(node.target), source_of(node)), [value.spec])
+        dims = list(value.spec.type.dims)
+        return nn.emit(ops.RESHAPE, input=value, shape=dims, out=value.spec)
+
+
+@frozen(eq=False)
+class _Outside:
+    """A tensor that is not in the model yet."""
+
+    node: Node
+    spec: TensorSpec
+
+
+def _tensors(arguments: Iterable[Any]) -> Iterable[Value | _Outside]:
+    for argument in arguments:
+        if isinstance(argument, (Value, _Outside)):
+            yield argument
+        elif isinstance(argument, list):
+            yield from _tensors(argument)
+
+
+def _common_order(given: Sequence[Value | _Outside]) -> Order:
+    """The order that moves the fewest elements; channels last where nothing moves either way."""
+    cost = {Order.TORCH: 0, Order.CHANNELS_LAST: 0}
+    placed = 0
+    for one in given:
+        if isinstance(one, _Outside) or one.is_constant or one.rank != 4:
+            continue
+        placed += 1
+        count = one.spec.count if one.spec.is_static else 1
+        for order in cost:
+            cost[order] += 0 if one.order is order else count
+    if not placed or cost[Order.TORCH] < cost[Order.CHANNELS_LAST]:
+        return Order.TORCH
+    return Order.CHANNELS_LAST
+
+
+def _checked(
+    lowering: Lowering, result: Any, specs: Sequence[TensorSpec]
+) -> Value | tuple[Value, ...]:
+    """A lowering must return what the exporter promises: it is refused, not trusted, otherwise."""
+    values = result if isinstance(result, (tuple, list)) else (result,)
+    for value, spec in zip(values, specs, strict=False):
+        if value is None:
+            continue
+        if not isinstance(value, Value):
+            raise Unsupported(f"{lowering.where} returned {type(value).__name__}, not a Value")
+        if tuple(value.shape) != tuple(spec.shape):
+            raise Unsupported(
+                f"{lowering.where} returned another shape", returned=value.shape, expected=spec.shape
+            )
+    if len(values) != len(specs):
+        raise Unsupported(f"{lowering.where} returned {len(values)} results, not {len(specs)}")
+    relabelled = [
+        value if value is None else evolve(value, spec=evolve(value.spec, dtype=spec.dtype))
+        for value, spec in zip(values, specs, strict=True)
+    ]
+    return tuple(relabelled) if isinstance(result, (tuple, list)) else relabelled[0]

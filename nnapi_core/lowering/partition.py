@@ -1,0 +1,184 @@
+"""Which node runs where: the lowering itself, run dry, is the support check.
+
+A node's stage is the largest over its inputs of (their stage, plus one where the device changes), so the pieces
+are convex by construction.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterable
+from enum import Enum
+
+from attrs import define, field, frozen
+from torch.fx import Node
+
+from nnapi_core.errors import Unsupported
+from nnapi_core.graph.program import Program
+from nnapi_core.lowering.lower import LoweredModel, Lowerer
+from nnapi_core.plugins.registry import Registry
+
+
+class Device(Enum):
+    NNAPI = "nnapi"
+    CPU = "cpu"
+    FOLDED = "folded"
+
+
+@frozen(eq=False)
+class Stage:
+    """One piece: nodes that run together, the tensors that go in and those that come out."""
+
+    device: Device
+    nodes: tuple[Node, ...]
+    inputs: tuple[Node, ...]
+    outputs: tuple[Node, ...]
+    lowered: LoweredModel | None = None
+
+
+@define(eq=False)
+class Partition:
+    """Stages in execution order; why a node is on the CPU; and tensors that are only another's alias."""
+
+    stages: list[Stage]
+    refusals: dict[Node, Unsupported]
+    aliases: dict[Node, Node] = field(factory=dict)
+
+    def resolve(self, node: Node) -> Node:
+        """The tensor that ``node`` is: itself, or what it passes on unchanged."""
+        while node in self.aliases:
+            node = self.aliases[node]
+        return node
+
+
+def partition(
+    program: Program,
+    registry: Registry,
+    level: int,
+    *,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Partition:
+    """Lowers every node it can, and groups the rest into CPU stages."""
+    nodes = program.operations()
+    dry = Lowerer(program, registry, level)
+    refusals: dict[Node, Unsupported] = {}
+    for done, node in enumerate(nodes):
+        progress(done, len(nodes))
+        try:
+            dry.lower(node)
+        except Unsupported as refusal:
+            refusals[node] = refusal
+    progress(len(nodes), len(nodes))
+    if not refusals:
+        return _finished(program, [(Device.NNAPI, nodes)], refusals, lambda _: dry)
+    while True:
+        lowerers: dict[int, Lowerer] = {}
+        groups = _groups(nodes, refusals)
+        refused = _lower_groups(program, registry, level, groups, lowerers)
+        if not refused:
+            return _finished(program, groups, refusals, lowerers.__getitem__)
+        # In its own stage a node may meet operands in another order than in the dry run.
+        refusals.update(refused)
+
+
+def _groups(nodes: list[Node], refusals: dict[Node, Unsupported]) -> list[tuple[Device, list[Node]]]:
+    stages: dict[Node, int] = {}
+    groups: dict[tuple[int, str], list[Node]] = {}
+    devices = {node: Device.CPU if node in refusals else Device.NNAPI for node in nodes}
+    for node in nodes:
+        stage = 0
+        for source in map(op_of, node.all_input_nodes):
+            if source in stages:
+                changes = devices[source] is not devices[node]
+                stage = max(stage, stages[source] + changes)
+        stages[node] = stage
+        groups.setdefault((stage, devices[node].value), []).append(node)
+    return [(Device(device), groups[stage, device]) for stage, device in sorted(groups)]
+
+
+def _lower_groups(
+    program: Program,
+    registry: Registry,
+    level: int,
+    groups: list[tuple[Device, list[Node]]],
+    lowerers: dict[int, Lowerer],
+) -> dict[Node, Unsupported]:
+    refused: dict[Node, Unsupported] = {}
+    for index, (device, nodes) in enumerate(groups):
+        if device is not Device.NNAPI:
+            continue
+        lowerers[index] = Lowerer(program, registry, level)
+        for node in nodes:
+            try:
+                lowerers[index].lower(node)
+            except Unsupported as refusal:
+                refused[node] = refusal
+    return refused
+
+
+def _finished(
+    program: Program,
+    groups: list[tuple[Device, list[Node]]],
+    refusals: dict[Node, Unsupported],
+    lowerer: Callable[[int], Lowerer],
+) -> Partition:
+    result = Partition([], refusals)
+    group_of = {node: index for index, (_, nodes) in enumerate(groups) for node in nodes}
+    wanted = {node for node in program.results if isinstance(node, Node)}
+    for index, (device, nodes) in enumerate(groups):
+        leaving = [
+            tensor
+            for node in nodes
+            for tensor in tensors_of(node)
+            if tensor in wanted or any(group_of.get(user) != index for user in _readers(tensor))
+        ]
+        if device is Device.CPU:
+            inputs = _inputs(nodes, program, group_of, index)
+            result.stages.append(Stage(device, tuple(nodes), inputs, tuple(leaving)))
+            continue
+        computed = []
+        for tensor in leaving:
+            same = lowerer(index).same_as(tensor)
+            if same is None:
+                computed.append(tensor)
+            elif same is not tensor:
+                result.aliases[tensor] = same
+            else:
+                program.constants[tensor] = lowerer(index).constant_of(tensor)
+        if computed:
+            lowered = lowerer(index).finish(computed)
+            entering = tuple(border.node for border in lowered.inputs)
+            result.stages.append(Stage(device, tuple(nodes), entering, tuple(computed), lowered))
+    return result
+
+
+def op_of(tensor: Node) -> Node:
+    """The op call that a tensor comes from."""
+    while tensor.target is operator.getitem:
+        tensor = tensor.args[0]  # type: ignore[assignment]
+    return tensor
+
+
+def tensors_of(node: Node) -> Iterable[Node]:
+    """The tensors that an op call makes: itself, or the ``getitem`` nodes that pick its results."""
+    if isinstance(node.meta.get("val"), (tuple, list)):
+        for user in node.users:
+            if user.target is operator.getitem:
+                yield from tensors_of(user)
+    else:
+        yield node
+
+
+def _readers(tensor: Node) -> Iterable[Node]:
+    return (user for user in tensor.users if user.op == "call_function")
+
+
+def _inputs(
+    nodes: list[Node], program: Program, group_of: dict[Node, int], index: int
+) -> tuple[Node, ...]:
+    found: dict[Node, None] = {}
+    for node in nodes:
+        for tensor in node.all_input_nodes:
+            if tensor not in program.constants and group_of.get(op_of(tensor)) != index:
+                found[tensor] = None
+    return tuple(found)

@@ -1,0 +1,173 @@
+"""What a lowering handles: a tensor of the torch graph and where it lies in the NNAPI model."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from attrs import evolve, frozen
+
+from nnapi_core.errors import Unsupported
+from nnapi_core.nnapi.builder import Argument, Ref, TypedConstant
+from nnapi_core.nnapi.constant import Array, Constant
+from nnapi_core.nnapi.layout import Axis, Order
+from nnapi_core.nnapi.types import ChannelQuant, Dim, OperandCode, OperandType, Quant
+
+_CODES = {
+    torch.float32: OperandCode.TENSOR_FLOAT32,
+    torch.float16: OperandCode.TENSOR_FLOAT16,
+    torch.int32: OperandCode.TENSOR_INT32,
+    torch.int64: OperandCode.TENSOR_INT32,
+    torch.bool: OperandCode.TENSOR_BOOL8,
+}
+_QUANTISED = {
+    torch.uint8: OperandCode.TENSOR_QUANT8_ASYMM,
+    torch.int8: OperandCode.TENSOR_QUANT8_ASYMM_SIGNED,
+    torch.int16: OperandCode.TENSOR_QUANT16_SYMM,
+    torch.uint16: OperandCode.TENSOR_QUANT16_ASYMM,
+}
+
+
+@frozen
+class TensorSpec:
+    """Shape (torch's), dtype (torch's), physical order and quantisation of a tensor."""
+
+    shape: tuple[Dim, ...]
+    dtype: torch.dtype
+    order: Order = Order.TORCH
+    quant: Quant | ChannelQuant | None = None
+
+    @property
+    def code(self) -> OperandCode:
+        """The NNAPI type that holds it. Raises `Unsupported` where there is none."""
+        if isinstance(self.quant, ChannelQuant):
+            return OperandCode.TENSOR_QUANT8_SYMM_PER_CHANNEL
+        table = _CODES if self.quant is None else _QUANTISED
+        if self.dtype not in table:
+            raise Unsupported("NNAPI has no tensors of this dtype", dtype=self.dtype)
+        return table[self.dtype]
+
+    @property
+    def type(self) -> OperandType:
+        """The operand type. A 0-d tensor is stored as one of shape [1]: rank 0 is "unknown" to NNAPI."""
+        return OperandType(self.code, self.order.physical(self.shape) or (1,), self.quant)
+
+    @property
+    def rank(self) -> int:
+        return len(self.shape)
+
+    @property
+    def is_static(self) -> bool:
+        return all(isinstance(dim, int) for dim in self.shape)
+
+    @property
+    def static_shape(self) -> tuple[int, ...]:
+        """The shape as integers. Raises `Unsupported` where a dimension is free."""
+        if not self.is_static:
+            raise Unsupported("needs fixed dimensions", shape=[str(dim) for dim in self.shape])
+        return tuple(dim for dim in self.shape if isinstance(dim, int))
+
+    @property
+    def count(self) -> int:
+        return math.prod(self.static_shape)
+
+    @property
+    def is_empty(self) -> bool:
+        return 0 in self.shape
+
+
+@frozen(eq=False)
+class Value:
+    """A tensor in the model being built: a constant, or an operand."""
+
+    spec: TensorSpec
+    source: Constant | Ref
+    """A constant holds torch's shape and order, whatever ``spec.order`` says it is to be stored in."""
+
+    @property
+    def shape(self) -> tuple[Dim, ...]:
+        return self.spec.shape
+
+    @property
+    def static_shape(self) -> tuple[int, ...]:
+        return self.spec.static_shape
+
+    @property
+    def rank(self) -> int:
+        return self.spec.rank
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.spec.dtype
+
+    @property
+    def quant(self) -> Quant | ChannelQuant | None:
+        return self.spec.quant
+
+    @property
+    def order(self) -> Order:
+        return self.spec.order
+
+    @property
+    def is_empty(self) -> bool:
+        return self.spec.is_empty
+
+    @property
+    def is_constant(self) -> bool:
+        return isinstance(self.source, Constant)
+
+    def axis(self, dim: int) -> Axis:
+        """Torch's ``dim`` (negative ones count from the end) as a dimension of the operand."""
+        rank = max(self.rank, 1)
+        if not -rank <= dim < rank:
+            raise Unsupported("dimension out of range", dim=dim, rank=self.rank)
+        return Axis(self.order.permutation(rank).index(dim % rank))
+
+    def array(self) -> Array:
+        """The data of a constant, in torch's shape and order. Raises `Unsupported` for an operand."""
+        if not isinstance(self.source, Constant):
+            raise Unsupported("needs a constant here, but it is computed by the model")
+        return self.source.array()
+
+    def in_order(self, order: Order) -> Value:
+        """A constant, to be stored in another order."""
+        return evolve(self, spec=evolve(self.spec, order=order))
+
+    def reshaped(self, shape: Sequence[int]) -> Value:
+        """A constant under another shape."""
+        if not isinstance(self.source, Constant):
+            raise TypeError("only a constant can be reshaped without an operation")
+        new = evolve(self.spec, shape=tuple(shape), order=Order.TORCH)
+        return Value(new, self.source.reshape(shape))
+
+    def permuted(self, dims: Sequence[int]) -> Value:
+        """A constant with its dimensions permuted, as ``torch.permute`` does."""
+        if not isinstance(self.source, Constant):
+            raise TypeError("only a constant can be permuted without an operation")
+        shape = tuple(self.shape[dim] for dim in dims)
+        quant = self.quant
+        if isinstance(quant, ChannelQuant):
+            quant = evolve(quant, dim=list(dims).index(quant.dim))
+        return Value(evolve(self.spec, shape=shape, quant=quant), self.source.transpose(dims))
+
+    def argument(self) -> Argument:
+        """For the builder."""
+        if isinstance(self.source, Ref):
+            return self.source
+        type_ = self.spec.type
+        constant = self.source
+        if constant.dtype == np.int64:
+            constant = constant.map(_narrowed, key="int32", dtype=np.int32)
+        physical = constant.transpose(self.order.permutation(self.rank))
+        return TypedConstant(physical.reshape([int(dim) for dim in type_.dims]), type_)  # type: ignore[call-overload]
+
+
+def _narrowed(array: Array) -> Array:
+    limits = np.iinfo(np.int32)
+    if array.size and (array.min() < limits.min or array.max() > limits.max):
+        raise Unsupported(
+            "an int64 constant does not fit NNAPI's int32", least=array.min(), most=array.max()
+        )
+    return array.astype(np.int32)

@@ -1,0 +1,62 @@
+"""Everything that a plugin author imports.
+
+A plugin is a module (or a package: each public module in it) that an installed distribution names in the
+entry-point group ``nnapi``. It implements hooks, usually just this one::
+
+    @lowering(torch.ops.acme.squareplus.default, layout=Layout.ANY)
+    def squareplus(nn, x): ...
+
+    @hookimpl
+    def nnapi_lowerings():
+        return lowerings_of(__name__)
+"""
+
+from __future__ import annotations
+
+from nnapi_core.errors import Unsupported
+from nnapi_core.lowering.context import Context, broadcast_shapes
+from nnapi_core.lowering.value import TensorSpec, Value
+from nnapi_core.nnapi.constant import Constant
+from nnapi_core.nnapi.layout import Axis, Layout, Order
+from nnapi_core.nnapi.model import Model
+from nnapi_core.nnapi.opset import OperationSpec, ops
+from nnapi_core.nnapi.types import (
+    ChannelQuant,
+    Dim,
+    FuseCode,
+    OperandCode,
+    Padding,
+    Quant,
+    SymbolicDim,
+)
+from nnapi_core.plugins.definition import Limitation, Lowering, Pass, Phase, lowering, lowerings_of
+from nnapi_core.plugins.hookspecs import hookimpl
+
+__all__ = [
+    "Axis",
+    "ChannelQuant",
+    "Constant",
+    "Context",
+    "Dim",
+    "FuseCode",
+    "Layout",
+    "Limitation",
+    "Lowering",
+    "Model",
+    "OperandCode",
+    "OperationSpec",
+    "Order",
+    "Padding",
+    "Pass",
+    "Phase",
+    "Quant",
+    "SymbolicDim",
+    "TensorSpec",
+    "Unsupported",
+    "Value",
+    "broadcast_shapes",
+    "hookimpl",
+    "lowering",
+    "lowerings_of",
+    "ops",
+]

@@ -1,0 +1,1 @@
+"""How ops come in: hook specifications, discovery through entry points, and the registry."""

@@ -1,0 +1,29 @@
+"""The hooks that a plugin may implement, with the marker ``hookimpl`` from `nnapi_core.plugin`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import pluggy
+
+from nnapi_core.plugins.definition import Lowering, Pass
+
+PROJECT = "nnapi"
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+@hookspec
+def nnapi_lowerings() -> Iterable[Lowering]:  # type: ignore[empty-body]
+    """Lowerings of ATen (or custom) operator overloads; usually ``lowerings_of(__name__)``."""
+
+
+@hookspec
+def nnapi_passes() -> Iterable[Pass]:  # type: ignore[empty-body]
+    """Rewrites of the torch graph or of the NNAPI model."""
+
+
+@hookspec
+def nnapi_report(report: Any) -> None:
+    """Called with the finished report of a conversion, to read it or to add to ``report.notes``."""

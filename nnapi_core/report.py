@@ -1,0 +1,99 @@
+"""Which node runs where, and why."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import Any
+
+from attrs import asdict, define, field, frozen
+
+from nnapi_core.artifact.parts import Parts
+from nnapi_core.graph.program import Program, source_of
+from nnapi_core.lowering.partition import Device, Partition
+
+
+@frozen
+class NodeRow:
+    """One node of the torch graph."""
+
+    name: str
+    target: str
+    device: str
+    """``"nnapi"``, ``"cpu"`` or ``"folded"`` (computed at conversion)."""
+    reason: str
+    """Why it is not on NNAPI; empty where it is."""
+    source: str
+    """``file:line`` in the user's model."""
+    operations: tuple[str, ...] = ()
+    """The NNAPI operations that it became, in order; empty where it was fused into another."""
+
+
+@define
+class Report:
+    """The outcome of a conversion, or of ``explain``."""
+
+    nodes: list[NodeRow]
+    target_level: int
+    feature_level: int
+    """The oldest feature level that can run the NNAPI part."""
+    operations: dict[str, int]
+    """How many of each NNAPI operation."""
+    stages: list[str]
+    """The devices of the pieces, in execution order."""
+    weight_bytes: int = 0
+    transposes: int = 0
+    notes: list[str] = field(factory=list)
+
+    @property
+    def share(self) -> float:
+        """Share of the nodes that run on NNAPI, among those that run at all."""
+        running = [row for row in self.nodes if row.device != Device.FOLDED.value]
+        on_nnapi = [row for row in running if row.device == Device.NNAPI.value]
+        return len(on_nnapi) / len(running) if running else 1.0
+
+    def refused(self) -> list[NodeRow]:
+        return [row for row in self.nodes if row.device == Device.CPU.value]
+
+    def to_json(self) -> str:
+        return json.dumps({**asdict(self), "share": self.share}, indent=1)
+
+
+def make_report(
+    program: Program, partition: Partition, parts: Parts | None, level: int
+) -> Report:
+    emitted: dict[str, list[str]] = {}
+    counts: Counter[str] = Counter()
+    for lowered in parts.lowered.values() if parts else ():
+        for operation in lowered.model.operations:
+            emitted.setdefault(operation.origin.node, []).append(operation.spec.name)
+            counts[operation.spec.name] += 1
+    rows = []
+    for node in program.graph.nodes:
+        if node.op != "call_function" or "getitem" in str(node.target):
+            continue
+        device, reason = Device.NNAPI, ""
+        if node in program.constants:
+            device, reason = Device.FOLDED, "does not depend on the inputs"
+        elif node in partition.refusals:
+            device, reason = Device.CPU, str(partition.refusals[node])
+        rows.append(
+            NodeRow(
+                node.name,
+                str(node.target),
+                device.value,
+                reason,
+                source_of(node),
+                tuple(emitted.get(node.name, ())),
+            )
+        )
+    weights = sum(one.nbytes for one in parts.weights.constants) if parts else 0
+    return Report(
+        nodes=rows,
+        target_level=level,
+        feature_level=parts.manifest["feature_level"] if parts else 27,
+        operations=dict(counts.most_common()),
+        stages=[stage.device.value for stage in partition.stages],
+        weight_bytes=weights,
+        transposes=counts["TRANSPOSE"],
+    )
