@@ -9,7 +9,7 @@ class ConversionError(Exception):
     """A model, an argument or a file that cannot be converted; the text says what, where and what to do next."""
 
 
-class Unsupported(ConversionError):
+class Unsupported(ConversionError):  # noqa: N818  (a refusal is an outcome, not a mistake)
     """A refusal: NNAPI, at the target feature level, cannot express this exactly.
 
     A lowering raises it with a short reason and the offending values as keywords; the driver adds the

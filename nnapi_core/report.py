@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from typing import Any
 
 from attrs import asdict, define, field, frozen
 
@@ -59,9 +58,7 @@ class Report:
         return json.dumps({**asdict(self), "share": self.share}, indent=1)
 
 
-def make_report(
-    program: Program, partition: Partition, parts: Parts | None, level: int
-) -> Report:
+def make_report(program: Program, partition: Partition, parts: Parts | None, level: int) -> Report:
     emitted: dict[str, list[str]] = {}
     counts: Counter[str] = Counter()
     for lowered in parts.lowered.values() if parts else ():

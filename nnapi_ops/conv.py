@@ -11,7 +11,6 @@ from nnapi_core.plugin import (
     Context,
     Layout,
     Lowering,
-    Unsupported,
     Value,
     hookimpl,
     lowering,
@@ -38,7 +37,19 @@ def conv2d(
     """
     stride_height, stride_width = stride
     b = bias or nn.constant(np.zeros(weight.static_shape[0]), input.dtype)
-    return nn.emit(ops.CONV_2D, input=input, weights=weight, bias=b, padding_left=padding[1], padding_right=padding[1], padding_top=padding[0], padding_bottom=padding[0], stride_width=stride_width, stride_height=stride_height, out=nn.out)
+    return nn.emit(
+        ops.CONV_2D,
+        input=input,
+        weights=weight,
+        bias=b,
+        padding_left=padding[1],
+        padding_right=padding[1],
+        padding_top=padding[0],
+        padding_bottom=padding[0],
+        stride_width=stride_width,
+        stride_height=stride_height,
+        out=nn.out,
+    )
 
 
 @lowering(aten.relu.default, layout=Layout.ANY)

@@ -191,4 +191,6 @@ def _tree(tree: Sequence[Any], results: list[str]) -> str:
     parts = [_tree(child, results) for child in children]
     if tree[0] == "list":
         return f"[{', '.join(parts)}]"
-    return "{" + ", ".join(f"{key!r}: {part}" for key, part in zip(tree[1], parts, strict=True)) + "}"
+    return (
+        "{" + ", ".join(f"{key!r}: {part}" for key, part in zip(tree[1], parts, strict=True)) + "}"
+    )

@@ -67,7 +67,9 @@ def _fold(program: Program, norm: Node) -> None:
         shifted = ((0 if bias is None else bias) - mean) * factor()
         return shifted if beta is None else shifted + beta
 
-    new_weight = program.add_constant(f"{weight.name}_folded", weight.meta["val"], folded_weight, norm)
+    new_weight = program.add_constant(
+        f"{weight.name}_folded", weight.meta["val"], folded_weight, norm
+    )
     like = args["running_mean"].meta["val"]
     new_bias = program.add_constant(f"{norm.name}_bias", like, folded_bias, norm)
     replace_arguments(producer, weight=new_weight, bias=new_bias)

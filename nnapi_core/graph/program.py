@@ -78,7 +78,9 @@ class Program:
         node.meta["val"] = value
         node.meta["stack_trace"] = like.meta.get("stack_trace", "")
         shape = tuple(int(dim) for dim in value.shape)
-        self.constants[node] = TorchConstant(shape, value.dtype, load, ("made", id(self), node.name))
+        self.constants[node] = TorchConstant(
+            shape, value.dtype, load, ("made", id(self), node.name)
+        )
         return node
 
 

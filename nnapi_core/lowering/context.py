@@ -32,9 +32,7 @@ class Context:
     ``outs`` are the results that the exporter promises (torch's shapes and dtypes), ``level`` is the target.
     """
 
-    def __init__(
-        self, builder: Builder, origin: Origin, outs: Sequence[TensorSpec]
-    ) -> None:
+    def __init__(self, builder: Builder, origin: Origin, outs: Sequence[TensorSpec]) -> None:
         self._builder = builder
         self._origin = origin
         self.outs = tuple(outs)
@@ -83,9 +81,7 @@ class Context:
     ) -> tuple[Value, ...]:
         """The same for an operation with several results."""
         arguments = {name: _argument(value) for name, value in operands.items()}
-        results = self._builder.emit(
-            spec, arguments, [out.type for out in outs], self._origin
-        )
+        results = self._builder.emit(spec, arguments, [out.type for out in outs], self._origin)
         return tuple(Value(out, ref) for out, ref in zip(outs, results, strict=True))
 
     def _aligned(self, spec: OperationSpec, operands: dict[str, Any]) -> dict[str, Any]:
@@ -206,7 +202,9 @@ class Context:
             if kept == sorted(kept):
                 return self._reinterpret(value, evolve(value.spec, shape=shape, order=order))
         moved = compose(tuple(dims), invert(here))
-        return self._emit_transpose(value, moved, evolve(value.spec, shape=shape, order=Order.TORCH))
+        return self._emit_transpose(
+            value, moved, evolve(value.spec, shape=shape, order=Order.TORCH)
+        )
 
 
 def broadcast_shapes(shapes: Sequence[Sequence[Dim]]) -> tuple[Dim, ...]:
@@ -229,5 +227,3 @@ def _argument(value: Any) -> Argument:
     if value is None or isinstance(value, (bool, int, float, list, tuple, Model)):
         return value
     raise TypeError(f"an operand cannot be {value!r}")
-
-

@@ -244,7 +244,9 @@ class Lowerer:
         )
 
     def _copied(self, node: Node, value: Value) -> Value:
-        nn = Context(self.builder, Origin(node.name, str(node.target), source_of(node)), [value.spec])
+        nn = Context(
+            self.builder, Origin(node.name, str(node.target), source_of(node)), [value.spec]
+        )
         dims = list(value.spec.type.dims)
         return nn.emit(ops.RESHAPE, input=value, shape=dims, out=value.spec)
 
@@ -293,7 +295,9 @@ def _checked(
             raise Unsupported(f"{lowering.where} returned {type(value).__name__}, not a Value")
         if tuple(value.shape) != tuple(spec.shape):
             raise Unsupported(
-                f"{lowering.where} returned another shape", returned=value.shape, expected=spec.shape
+                f"{lowering.where} returned another shape",
+                returned=value.shape,
+                expected=spec.shape,
             )
     if len(values) != len(specs):
         raise Unsupported(f"{lowering.where} returned {len(values)} results, not {len(specs)}")

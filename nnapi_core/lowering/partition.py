@@ -81,7 +81,9 @@ def partition(
         refusals.update(refused)
 
 
-def _groups(nodes: list[Node], refusals: dict[Node, Unsupported]) -> list[tuple[Device, list[Node]]]:
+def _groups(
+    nodes: list[Node], refusals: dict[Node, Unsupported]
+) -> list[tuple[Device, list[Node]]]:
     stages: dict[Node, int] = {}
     groups: dict[tuple[int, str], list[Node]] = {}
     devices = {node: Device.CPU if node in refusals else Device.NNAPI for node in nodes}

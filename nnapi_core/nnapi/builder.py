@@ -48,6 +48,9 @@ _DEFAULTS: dict[str, bool | int] = {
 }
 
 
+_NOWHERE = Origin()
+
+
 class Builder:
     """Collects operands and operations; one that needs a level above ``target`` is refused."""
 
@@ -94,7 +97,7 @@ class Builder:
         spec: OperationSpec,
         arguments: Mapping[str, Argument],
         outputs: Sequence[OperandType],
-        origin: Origin = Origin(),
+        origin: Origin = _NOWHERE,
     ) -> tuple[Ref, ...]:
         """Appends one operation, with its operands by name, and returns its results.
 
@@ -106,7 +109,9 @@ class Builder:
         rule, level = self._check(spec, slots, outputs)
         inputs = tuple(self._operand(spec, slot, value, rule).index for slot, value in slots)
         results = tuple(self.variable(type_) for type_ in outputs)
-        self.operations.append(Operation(spec, inputs, tuple(r.index for r in results), origin, level))
+        self.operations.append(
+            Operation(spec, inputs, tuple(r.index for r in results), origin, level)
+        )
         return results
 
     def _check(
@@ -197,9 +202,7 @@ class Builder:
             raise
 
 
-def _choose_form(
-    spec: OperationSpec, arguments: Mapping[str, Argument]
-) -> tuple[OperandSpec, ...]:
+def _choose_form(spec: OperationSpec, arguments: Mapping[str, Argument]) -> tuple[OperandSpec, ...]:
     for form in spec.forms:
         names = {slot.name for slot in form}
         required = {slot.name for slot in form if not slot.optional and not slot.repeated}
@@ -254,5 +257,3 @@ def _code(kind: str, rule: TypeRule) -> OperandCode:
     if kind == "S":
         return _scalar_of(rule)
     return rule.types.get(kind) or ABBREVIATIONS[kind]
-
-

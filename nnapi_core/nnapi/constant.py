@@ -54,7 +54,9 @@ class Constant:
         new = tuple(shape)
         if new == self.shape:
             return self
-        return Constant(self.dtype, new, lambda: self.load().reshape(new), (self.key, "reshape", new))
+        return Constant(
+            self.dtype, new, lambda: self.load().reshape(new), (self.key, "reshape", new)
+        )
 
     def map(
         self,

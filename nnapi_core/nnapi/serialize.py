@@ -116,7 +116,9 @@ def _model_words(
         counts.append(len(channel_quants))
     for count in counts:
         if count >= _LIMIT:
-            raise ConversionError(f"the model has {count} parts of a kind; the format's limit is {_LIMIT}")
+            raise ConversionError(
+                f"the model has {count} parts of a kind; the format's limit is {_LIMIT}"
+            )
     arguments = [
         index for operation in model.operations for index in operation.inputs + operation.outputs
     ]
@@ -214,7 +216,9 @@ def _read_model(
     values = [reader.unpack("iiI", f"value {i}") for i in range(n_values)]
     operations = [reader.unpack("iII", f"operation {i}") for i in range(n_operations)]
     dims = [tuple(reader.many(rank, "dimensions")) for _, rank, _, _ in heads]
-    contents = [reader.bytes(length + -length % 4, f"value of operand {i}") for i, _, length in values]
+    contents = [
+        reader.bytes(length + -length % 4, f"value of operand {i}") for i, _, length in values
+    ]
     arguments = [
         (tuple(reader.many(n_in, "operands")), tuple(reader.many(n_out, "operands")))
         for _, n_in, n_out in operations
@@ -266,13 +270,17 @@ def _read_value(
         if submodels is None:
             return Operand(type_, omitted=True)
         if number not in submodels:
-            raise ArtifactError(f"operand {index} refers to model {number}, which does not come later")
+            raise ArtifactError(
+                f"operand {index} refers to model {number}, which does not come later"
+            )
         return Operand(type_, submodel=submodels[number])
     dims = tuple(dim for dim in type_.dims if isinstance(dim, int))
     size = int(np.prod(dims, dtype=np.float64)) * type_.code.element.itemsize
     if source == Source.NUMBERED_BUFFER:
         if len(content) != 12:
-            raise ArtifactError(f"operand {index}: a numbered buffer takes 12 bytes, not {len(content)}")
+            raise ArtifactError(
+                f"operand {index}: a numbered buffer takes 12 bytes, not {len(content)}"
+            )
         number, offset, length = struct.unpack("<3I", content)
         if number >= len(weights):
             raise ArtifactError(f"operand {index} is in weight {number}; there are {len(weights)}")

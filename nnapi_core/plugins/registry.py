@@ -60,7 +60,9 @@ def _call(manager: pluggy.PluginManager, name: str, plugin: Any, hook: str) -> I
     try:
         return list(function())
     except Exception as error:
-        raise PluginError(f"plugin {name}: {hook} raised {type(error).__name__}: {error}") from error
+        raise PluginError(
+            f"plugin {name}: {hook} raised {type(error).__name__}: {error}"
+        ) from error
 
 
 def _ordered(

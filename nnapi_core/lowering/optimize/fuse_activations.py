@@ -50,7 +50,9 @@ def _free_slot(model: Model, operation: Operation | None) -> int | None:
     """The position of the operation's activation, if it has one and it is NONE."""
     if operation is None or len(operation.outputs) != 1:
         return None
-    types = [model.operands[index].type.code for index in operation.inputs if index < len(model.operands)]
+    types = [
+        model.operands[index].type.code for index in operation.inputs if index < len(model.operands)
+    ]
     form = operation.spec.form_for(types)
     if form is None or len(types) != len(operation.inputs):
         return None

@@ -27,9 +27,7 @@ def merge_moves(model: Model) -> Model:
             case "RESHAPE":
                 before = written_by.get(operation.inputs[0])
                 if before is not None and before.spec.name == "RESHAPE":
-                    operation = evolve(
-                        operation, inputs=(before.inputs[0], operation.inputs[1])
-                    )
+                    operation = evolve(operation, inputs=(before.inputs[0], operation.inputs[1]))
                 source, result = operation.inputs[0], operation.outputs[0]
                 idle = operands[source].type == operands[result].type
             case _:
@@ -53,9 +51,7 @@ def _identity(operands: list[Operand], operation: Operation) -> tuple[int, ...]:
     return tuple(range(len(operands[operation.inputs[0]].type.dims)))
 
 
-def _permutation(
-    operands: list[Operand], operation: Operation
-) -> tuple[int, ...] | None:
+def _permutation(operands: list[Operand], operation: Operation) -> tuple[int, ...] | None:
     if len(operation.inputs) < 2:
         return tuple(reversed(_identity(operands, operation)))
     constant = operands[operation.inputs[1]].constant
