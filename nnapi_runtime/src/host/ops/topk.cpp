@@ -34,6 +34,8 @@ Status infer(const Node& node) {
   if (!node.known(kCount)) return node.later();
   const int32_t k = node.scalar<int32_t>(kCount);
   const uint32_t last = shape.rank() - 1;
+  if (shape[last] > INT32_MAX)
+    return node.bad("the last dimension is %u, at most %d is possible", shape[last], INT32_MAX);
   if (k < 1 || static_cast<uint32_t>(k) > shape[last])
     return node.bad("k is %d, must be in [1, %u], the last dimension", k, shape[last]);
   shape[last] = static_cast<uint32_t>(k);
@@ -92,7 +94,8 @@ Status infer(const Node& node) {
   const Shape& input = node.in(kInput).shape;
   uint32_t axis;
   if (Status s = read_axis(node, kAxis, input.rank(), &axis)) return s;
-  if (input[axis] == 0) return node.bad("dimension %u is 0, there is nothing to choose from", axis);
+  if (input[axis] == 0 || input[axis] > INT32_MAX)
+    return node.bad("dimension %u is %u, must be in [1, %d]", axis, input[axis], INT32_MAX);
   Shape shape;
   for (uint32_t i = 0; i < input.rank(); ++i)
     if (i != axis) shape.push_back(input[i]);
