@@ -1,5 +1,47 @@
-"""Runs converted models: on a phone's NNAPI library, or on the whole one for workstations that this brings along."""
+"""Runs converted models on an NNAPI library: a phone's, or the whole one that this brings along.
+
+Errors are `NnapiError` or one of its kinds; nothing else escapes for bad files or arguments.
+"""
+
+from __future__ import annotations
+
+from os import PathLike
 
 from nnapi_runtime._loader import Executor, host_library
+from nnapi_runtime.errors import ArgumentError, LibraryError, ModelError, NnapiError
+from nnapi_runtime.nnapi_file import read_file
+from nnapi_runtime.session import Session
 
-__all__ = ["Executor", "host_library"]
+__all__ = [
+    "ArgumentError",
+    "Executor",
+    "LibraryError",
+    "ModelError",
+    "NnapiError",
+    "Session",
+    "host_library",
+    "load",
+]
+
+
+def load(
+    path: str | PathLike[str],
+    num_threads: int | None = None,
+    *,
+    library: str | PathLike[str] | None = None,
+) -> Session:
+    """The model in a .nnapi file, ready to be called. Its weights are mapped, not copied.
+
+    ``num_threads`` is a limit, None means all cores. ``library`` names the NNAPI library; without
+    it NNAPI_LIBRARY does, else it is `host_library()`.
+    """
+    file = read_file(path)
+    return Session(
+        file.manifest,
+        file.models,
+        file.weights,
+        file.torch_programs,
+        library=library,
+        num_threads=num_threads,
+        name=str(path),
+    )

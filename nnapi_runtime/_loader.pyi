@@ -25,8 +25,8 @@ class Executor:
 
     def __init__(
         self,
-        words: Buffer,
-        buffers: Sequence[Buffer],
+        words: Buffer | np.ndarray[Any, Any],
+        buffers: Sequence[Buffer | np.ndarray[Any, Any]],
         *,
         library: str | PathLike[str] | None = None,
         relaxed: bool = False,
@@ -35,10 +35,10 @@ class Executor:
     ) -> None: ...
     def run(
         self,
-        inputs: Sequence[Buffer | None],
-        outputs: Sequence[Buffer] | None = None,
+        inputs: Sequence[Buffer | np.ndarray[Any, Any] | None],
+        outputs: Sequence[Buffer | np.ndarray[Any, Any]] | None = None,
     ) -> list[np.ndarray[Any, Any]]: ...
-    def profile(self, inputs: Sequence[Buffer | None]) -> list[int]: ...
+    def profile(self, inputs: Sequence[Buffer | np.ndarray[Any, Any] | None]) -> list[int]: ...
     @property
     def inputs(self) -> list[Border]: ...
     @property

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 
 class NnapiError(RuntimeError):
     """An NNAPI library refused a call; the base of all errors of the runtime.
@@ -22,6 +24,14 @@ class NnapiError(RuntimeError):
         self.code = code
         self.call = call
         self.operation = operation
+
+    def with_text(self, message: str) -> Self:
+        """The same error in other words."""
+        return type(self)(message, code=self.code, call=self.call, operation=self.operation)
+
+    def within(self, name: str) -> Self:
+        """The same error, told of something that has a name: a file, a model."""
+        return self.with_text(f"{name}: {self}")
 
 
 class LibraryError(NnapiError):

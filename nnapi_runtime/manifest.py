@@ -1,0 +1,202 @@
+"""What a converted model says about itself: the manifest of docs/file_format.md, checked."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nnapi_runtime.errors import ModelError
+from nnapi_runtime.json_fields import Field
+from nnapi_runtime.output_tree import OutputTree
+
+Shape = tuple[int | None, ...]  # None: any size
+_INT32 = (-(2**31), 2**31 - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """A tensor that the caller gives or gets."""
+
+    name: str
+    dtype: str
+    shape: Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Border:
+    """A value that goes into or comes out of an NNAPI stage: what torch has, and what NNAPI has.
+
+    Dimension ``i`` of the operand is dimension ``order[i]`` of the tensor.
+    """
+
+    value: str
+    dtype: str
+    type: int
+    shape: Shape
+    order: tuple[int, ...]
+    scale: float
+    zero_point: int
+
+    @classmethod
+    def parse(cls, field: Field) -> Border:
+        border = cls(
+            value=field["value"].text(),
+            dtype=field["dtype"].text(),
+            type=field["type"].integer(*_INT32),
+            shape=_shape(field["shape"]),
+            order=tuple(axis.integer(0, 255) for axis in field["order"].items()),
+            scale=field["scale"].number(),
+            zero_point=field["zero_point"].integer(*_INT32),
+        )
+        if sorted(border.order) != list(range(len(border.shape))):
+            raise field["order"].refuse(f"a permutation of {len(border.shape)} dimensions")
+        return border
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The torch node that an NNAPI operation came from, and where the user wrote it."""
+
+    node: str = ""
+    target: str = ""
+    source: str = ""
+
+    @classmethod
+    def parse(cls, field: Field) -> Origin:
+        return cls(field["node"].text(), field["target"].text(), field["source"].text())
+
+    def __str__(self) -> str:
+        text = f"{self.node} ({self.target})" if self.target else self.node
+        return f"{text} at {self.source}" if self.source else text
+
+
+@dataclass(frozen=True, slots=True)
+class NnapiStage:
+    """A part that NNAPI runs. ``operations[i]`` is where operation ``i`` came from."""
+
+    model: str
+    inputs: tuple[Border, ...]
+    outputs: tuple[Border, ...]
+    operations: tuple[Origin, ...]
+
+    def reads(self) -> Iterable[str]:
+        return (border.value for border in self.inputs)
+
+    def writes(self) -> Iterable[str]:
+        return (border.value for border in self.outputs)
+
+
+@dataclass(frozen=True, slots=True)
+class TorchStage:
+    """A part that torch runs, on values by name."""
+
+    program: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+    def reads(self) -> Iterable[str]:
+        return self.inputs
+
+    def writes(self) -> Iterable[str]:
+        return self.outputs
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A converted model: stages in the order in which they run, on named values."""
+
+    feature_level: int
+    relaxed: bool
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    output_tree: OutputTree
+    constants: dict[str, np.ndarray[Any, Any]]
+    stages: tuple[NnapiStage | TorchStage, ...]
+
+    @classmethod
+    def parse(cls, document: Any) -> Manifest:
+        """Checks a JSON document. Raises `ModelError`, which names the place that is wrong."""
+        field = Field(document, "manifest")
+        outputs = tuple(_tensor_spec(item) for item in field["outputs"].items())
+        constants = field["constants"].members() if "constants" in field else ()
+        manifest = cls(
+            feature_level=field["feature_level"].integer(27, 2**31 - 1),
+            relaxed=field["relaxed"].flag(),
+            inputs=tuple(_tensor_spec(item) for item in field["inputs"].items()),
+            outputs=outputs,
+            output_tree=OutputTree.parse(field["output_tree"], leaves=len(outputs)),
+            constants={name: _constant(item) for name, item in constants},
+            stages=tuple(_stage(item) for item in field["stages"].items()),
+        )
+        manifest._check_names()
+        return manifest
+
+    def _check_names(self) -> None:
+        """Every value is made once, before it is read."""
+        known = set(self.constants)
+
+        def add(name: str, place: str) -> None:
+            if name in known:
+                raise ModelError(f"{place} makes the value {name!r}, which there is already")
+            known.add(name)
+
+        for spec in self.inputs:
+            add(spec.name, "manifest.inputs")
+        for i, stage in enumerate(self.stages):
+            for name in stage.reads():
+                if name not in known:
+                    raise ModelError(f"manifest.stages[{i}] reads {name!r}, which nothing makes")
+            for name in stage.writes():
+                add(name, f"manifest.stages[{i}]")
+        for spec in self.outputs:
+            if spec.name not in known:
+                raise ModelError(f"manifest.outputs names {spec.name!r}, which nothing makes")
+
+
+def _shape(field: Field) -> Shape:
+    return tuple(dim.integer_or_none(0, 2**32 - 1) for dim in field.items())
+
+
+def _tensor_spec(field: Field) -> TensorSpec:
+    return TensorSpec(field["name"].text(), field["dtype"].text(), _shape(field["shape"]))
+
+
+def _stage(field: Field) -> NnapiStage | TorchStage:
+    kind = field["kind"].text()
+    if kind == "nnapi":
+        return NnapiStage(
+            model=field["model"].text(),
+            inputs=tuple(Border.parse(item) for item in field["inputs"].items()),
+            outputs=tuple(Border.parse(item) for item in field["outputs"].items()),
+            operations=tuple(Origin.parse(item) for item in field["operations"].items()),
+        )
+    if kind == "torch":
+        return TorchStage(
+            program=field["program"].text(),
+            inputs=field["inputs"].strings(),
+            outputs=field["outputs"].strings(),
+        )
+    raise field["kind"].refuse('"nnapi" or "torch"')
+
+
+def _constant(field: Field) -> np.ndarray[Any, Any]:
+    shape = tuple(dim.integer(0, 2**32 - 1) for dim in field["shape"].items())
+    try:
+        dtype = np.dtype(field["dtype"].text())
+    except TypeError:
+        raise field["dtype"].refuse("a dtype") from None
+    if dtype.kind not in "biufc" or len(shape) > 32:
+        raise field.refuse("a tensor")
+    try:
+        data = base64.b64decode(field["data"].text(), validate=True)
+    except (binascii.Error, ValueError):
+        raise field["data"].refuse("base64") from None
+    if len(data) != math.prod(shape) * dtype.itemsize:
+        raise field["data"].refuse(f"{math.prod(shape)} elements of {dtype}")
+    return np.frombuffer(data, dtype.newbyteorder("<")).reshape(shape)

@@ -1,0 +1,124 @@
+"""A converted model, ready to be called: its stages one after another, on NNAPI and in torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from os import PathLike
+from typing import Any
+
+from nnapi_runtime.errors import ArgumentError, ModelError, NnapiError
+from nnapi_runtime.manifest import Manifest, NnapiStage, TensorSpec
+from nnapi_runtime.stages import Cost, NnapiRunner, Runner, TorchRunner, Values
+from nnapi_runtime.tensors import Value, dtype_name, flatten, is_tensor, to_array, to_tensor
+
+
+class Session:
+    """Called with torch tensors or numpy arrays, it returns what the model would, of the same kind.
+
+    Arguments may be nested as the model's are. Threads may share a session.
+    """
+
+    def __init__(
+        self,
+        manifest: Mapping[str, Any],
+        models: Mapping[str, Any],
+        weights: Sequence[Any],
+        torch_programs: Mapping[str, Callable[..., Any] | Any],
+        *,
+        library: str | PathLike[str] | None = None,
+        num_threads: int | None = None,
+        name: str = "the model",
+    ) -> None:
+        """From the parts of a .nnapi file (docs/file_format.md).
+
+        ``manifest`` is the JSON document, ``models`` words by their names in the manifest,
+        ``weights`` the numbered buffers, as arrays or anything with the buffer protocol; nothing of
+        these is copied. ``torch_programs`` are callables or .pt2 bytes by name. Raises
+        `NnapiError`, whose text begins with ``name``.
+        """
+        self.name = name
+        if num_threads is not None and not 1 <= num_threads < 2**31:
+            raise ArgumentError(f"num_threads is {num_threads}; it must be at least 1, or None")
+        try:
+            self._manifest = Manifest.parse(manifest)
+            self._runners: list[Runner] = []
+            for stage in self._manifest.stages:
+                if isinstance(stage, NnapiStage):
+                    words = _part(models, stage.model)
+                    options = {
+                        "library": library,
+                        "relaxed": self._manifest.relaxed,
+                        "num_threads": num_threads or 0,
+                    }
+                    self._runners.append(NnapiRunner(stage, words, weights, options))
+                else:
+                    program = _part(torch_programs, stage.program)
+                    self._runners.append(TorchRunner(stage, program))
+        except NnapiError as error:
+            raise error.within(name) from error.__cause__
+
+    @property
+    def inputs(self) -> tuple[TensorSpec, ...]:
+        """Name, dtype and shape of each argument; a dimension of None is free."""
+        return self._manifest.inputs
+
+    @property
+    def outputs(self) -> tuple[TensorSpec, ...]:
+        return self._manifest.outputs
+
+    @property
+    def feature_level(self) -> int:
+        """NNAPI's feature level that the model needs."""
+        return self._manifest.feature_level
+
+    def __call__(self, *args: Any) -> Any:
+        values = self._bind(args)
+        as_tensors = any(is_tensor(values[spec.name]) for spec in self.inputs)
+        for runner in self._runners:
+            runner.run(values, as_tensors)
+        convert = to_tensor if as_tensors else to_array
+        outputs = [convert(self._output(values, spec.name)) for spec in self.outputs]
+        return self._manifest.output_tree.build(outputs)
+
+    def profile(self, *args: Any) -> list[Cost]:
+        """Runs once more, and says what each NNAPI operation and each torch stage cost."""
+        values = self._bind(args)
+        return [cost for runner in self._runners for cost in runner.profile(values)]
+
+    def _bind(self, args: tuple[Any, ...]) -> Values:
+        given = list(flatten(args))
+        if len(given) != len(self.inputs):
+            names = ", ".join(repr(spec.name) for spec in self.inputs)
+            raise ArgumentError(
+                f"{self.name} takes {len(self.inputs)} tensors ({names}), not {len(given)}"
+            )
+        for spec, value in zip(self.inputs, given, strict=True):
+            _check(spec, value)
+        values = dict(self._manifest.constants)
+        values.update((spec.name, value) for spec, value in zip(self.inputs, given, strict=True))
+        return values
+
+    def _output(self, values: Values, name: str) -> Value:
+        """Constants are the session's own, so callers get a copy."""
+        return values[name].copy() if name in self._manifest.constants else values[name]
+
+
+def _part(parts: Mapping[str, Any], name: str) -> Any:
+    if name not in parts:
+        raise ModelError(f"{name!r}, which the manifest names, is missing")
+    return parts[name]
+
+
+def _check(spec: TensorSpec, value: Value) -> None:
+    shape = tuple(value.shape)
+    fits = len(shape) == len(spec.shape) and all(
+        wanted is None or has == wanted for has, wanted in zip(shape, spec.shape, strict=True)
+    )
+    # A quantised tensor may stand for its integers; its parameters are checked at the border.
+    dtypes = {spec.dtype, f"q{spec.dtype}"}
+    if not fits or dtype_name(value) not in dtypes:
+        wanted = ", ".join("any" if dim is None else str(dim) for dim in spec.shape)
+        raise ArgumentError(
+            f"input {spec.name!r} must be {spec.dtype} of shape ({wanted}), "
+            f"not {dtype_name(value)} of shape ({', '.join(map(str, shape))})"
+        )

@@ -1,0 +1,74 @@
+"""Values that are numpy arrays or torch tensors, without torch being needed for the former."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from nnapi_runtime.errors import ArgumentError, NnapiError
+
+Array = np.ndarray[Any, Any]
+Value = Any  # an Array or a torch.Tensor
+
+
+def is_tensor(value: Any) -> bool:
+    """Is it a torch tensor? Whoever has one has imported torch."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(value, torch.Tensor)
+
+
+def import_torch(purpose: str) -> Any:
+    try:
+        import torch
+    except ImportError:
+        raise NnapiError(
+            f"{purpose} needs torch, which is not installed here: pip install torch, "
+            'or convert with fallback="error" for a model without parts that torch runs'
+        ) from None
+    return torch
+
+
+def dtype_name(value: Value) -> str:
+    """ "float32", of either kind of value."""
+    return str(value.dtype).removeprefix("torch.")
+
+
+def to_array(value: Value) -> Array:
+    """The same memory as an array, where that is possible; quantised tensors as their integers."""
+    if not is_tensor(value):
+        return np.asarray(value)
+    tensor = value.detach()
+    if tensor.is_quantized:
+        tensor = tensor.int_repr()
+    array: Array = tensor.cpu().resolve_conj().resolve_neg().numpy()
+    return array
+
+
+def to_tensor(value: Value) -> Any:
+    """The same memory as a tensor."""
+    torch = import_torch("a tensor")
+    if is_tensor(value):
+        return value
+    array = np.asarray(value)
+    return torch.from_numpy(array if array.flags.writeable else array.copy())
+
+
+def flatten(arguments: Iterable[Any], place: str = "argument") -> Iterator[Value]:
+    """The arrays and tensors in nested tuples, lists and dicts, in order."""
+    for i, argument in enumerate(arguments):
+        here = f"{place} {i}"
+        if isinstance(argument, (tuple, list)):
+            yield from flatten(argument, f"{here}, item")
+        elif isinstance(argument, dict):
+            yield from flatten(argument.values(), f"{here}, value")
+        elif isinstance(argument, np.ndarray) or is_tensor(argument):
+            yield argument
+        elif isinstance(argument, np.generic):
+            yield np.asarray(argument)
+        else:
+            raise ArgumentError(
+                f"{here} is {type(argument).__name__}, neither a torch tensor nor a numpy array"
+            )

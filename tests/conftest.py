@@ -1,0 +1,13 @@
+"""Hypothesis profiles by HYPOTHESIS_PROFILE: dev (quick), ci (always the same), nightly (many)."""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+_shared = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("dev", max_examples=25, **_shared)
+settings.register_profile("ci", max_examples=100, derandomize=True, **_shared)
+settings.register_profile("nightly", max_examples=2000, print_blob=True, **_shared)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))

@@ -1,0 +1,107 @@
+"""Imports go downwards only, and each package knows no more than it may."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+# A module may import from its own floor's line and those above it.
+FLOORS = [
+    {"errors"},
+    {"nnapi.types", "nnapi.layout", "nnapi.constant"},
+    {"nnapi.opset"},
+    {"nnapi.model"},
+    {"nnapi.builder", "nnapi.serialize"},
+    {"nnapi"},
+    {"plugins", "plugin"},
+    {"graph"},
+    {"lowering"},
+    {"artifact"},
+    {"report", "convert", "quantize"},
+    {"", "cli", "testing"},
+]
+
+
+def modules(package: str) -> list[Path]:
+    return sorted((ROOT / package).rglob("*.py"))
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports(path: Path) -> Iterator[tuple[str, int]]:
+    """Full names of what a file imports, functions' own imports included, and the line."""
+    package = module_name(path).split(".")
+    if path.name != "__init__.py":
+        package = package[:-1]
+    for node in ast.walk(ast.parse(path.read_text(), str(path))):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name, node.lineno
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            source = ".".join([*base, *([node.module] if node.module else [])])
+            for alias in node.names:
+                member = ROOT / (source.replace(".", "/")) / alias.name
+                is_module = member.is_dir() or member.with_suffix(".py").exists()
+                yield (f"{source}.{alias.name}" if is_module else source), node.lineno
+
+
+def floor(name: str) -> int:
+    """The floor of a module of nnapi_core, by the longest prefix that has one."""
+    parts = name.split(".")[1:]
+    for length in range(len(parts), -1, -1):
+        prefix = ".".join(parts[:length])
+        if length == 0 and parts:
+            break
+        for number, members in enumerate(FLOORS):
+            if prefix in members:
+                return number
+    raise AssertionError(f"{name} stands on no floor: give it one in {Path(__file__).name}")
+
+
+@pytest.mark.parametrize("path", modules("nnapi_core"), ids=module_name)
+def test_core_imports_downwards(path: Path) -> None:
+    own = floor(module_name(path))
+    upwards = [
+        f"{path.relative_to(ROOT)}:{line} imports {name}"
+        for name, line in imports(path)
+        if name.split(".")[0] == "nnapi_core" and floor(name) > own
+    ]
+    assert not upwards
+
+
+@pytest.mark.parametrize("path", modules("nnapi_core"), ids=module_name)
+def test_core_never_names_the_built_in_lowerings(path: Path) -> None:
+    assert "nnapi_ops" not in path.read_text()
+
+
+@pytest.mark.parametrize("path", modules("nnapi_ops"), ids=module_name)
+def test_lowerings_import_the_plugin_interface_alone(path: Path) -> None:
+    allowed = {"torch", "numpy", "attrs", "nnapi_ops", *sys.stdlib_module_names}
+    others = [
+        f"{path.relative_to(ROOT)}:{line} imports {name}"
+        for name, line in imports(path)
+        if name.split(".")[0] not in allowed
+        and name != "nnapi_core.plugin"
+        and not name.startswith("nnapi_core.plugin.")
+    ]
+    assert not others
+
+
+@pytest.mark.parametrize("path", modules("nnapi_runtime"), ids=module_name)
+def test_runtime_knows_only_bytes(path: Path) -> None:
+    others = [
+        f"{path.relative_to(ROOT)}:{line} imports {name}"
+        for name, line in imports(path)
+        if name.split(".")[0] in ("nnapi_core", "nnapi_ops")
+    ]
+    assert not others
