@@ -6,6 +6,7 @@ import io
 import json
 import zlib
 from collections.abc import Callable, Iterator
+from functools import partial
 from os import PathLike
 from typing import Any
 
@@ -55,22 +56,22 @@ def _alignment(size: int) -> int:
 
 def _entries(parts: Parts) -> Iterator[_Entry]:
     for name, words in parts.models.items():
-        yield name, "U8", [len(words)], len(words), lambda words=words: words
+        yield name, "U8", [len(words)], len(words), partial(bytes, words)
     for number, constant in enumerate(parts.weights.constants):
         yield (
             f"weights.{number}",
             _DTYPES[constant.dtype.str],
             list(constant.shape),
             constant.nbytes,
-            lambda constant=constant: _bytes(constant),
+            partial(_bytes, constant),
         )
     for name, module in parts.torch_stages.items():
         data = _program_bytes(name, module, parts)
-        yield name, "U8", [len(data)], len(data), lambda data=data: data
+        yield name, "U8", [len(data)], len(data), partial(bytes, data)
 
 
 def _bytes(constant: Constant) -> memoryview:
-    return memoryview(constant.array().reshape(-1).view(np.uint8))
+    return memoryview(constant.array().reshape(-1).view(np.uint8))  # type: ignore[arg-type]
 
 
 def _program_bytes(name: str, module: GraphModule, parts: Parts) -> bytes:

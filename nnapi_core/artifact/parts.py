@@ -50,9 +50,14 @@ def make_parts(
         else:
             name = f"torch.{number}"
             torch_stages[name] = torch_stage(program, stage)
-            inputs = [partition.resolve(node).name for node in stage.inputs]
-            outputs = [node.name for node in stage.outputs]
-            stages.append({"kind": "torch", "program": name, "inputs": inputs, "outputs": outputs})
+            stages.append(
+                {
+                    "kind": "torch",
+                    "program": name,
+                    "inputs": [partition.resolve(node).name for node in stage.inputs],
+                    "outputs": [node.name for node in stage.outputs],
+                }
+            )
     outputs, constants = _results(program, partition)
     manifest = {
         "feature_level": max([27] + [model.level for model in models if model is not None]),

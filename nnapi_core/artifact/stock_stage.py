@@ -12,7 +12,7 @@ import torch
 class StockStage(torch.nn.Module):
     """``inputs`` are contiguous tensors in the operands' own order; so are the results."""
 
-    compilation: Optional[torch.classes._nnapi.Compilation]  # noqa: UP045
+    compilation: Optional[torch.classes._nnapi.Compilation]  # type: ignore[name-defined]  # noqa: UP045
     weights: List[torch.Tensor]  # noqa: UP006
     templates: List[torch.Tensor]  # noqa: UP006
 

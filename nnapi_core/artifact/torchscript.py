@@ -58,7 +58,7 @@ def scripted(parts: Parts) -> Any:
                 torch.zeros([int(d) for d in node.meta["val"].shape], dtype=node.meta["val"].dtype)
                 for node in module.graph.find_nodes(op="placeholder")
             )
-            setattr(root, f"stage_{number}", torch.jit.trace(module.eval(), examples))
+            setattr(root, f"stage_{number}", torch.jit.trace(module.eval(), examples))  # type: ignore[no-untyped-call]
     for name, constant in parts.manifest["constants"].items():
         data = np.frombuffer(base64.b64decode(constant["data"]), constant["dtype"]).copy()
         root.register_buffer(f"constant_{name}", torch.from_numpy(data).reshape(constant["shape"]))
@@ -125,8 +125,8 @@ def forward_source(manifest: dict[str, Any]) -> str:
             given = ", ".join(names[name] for name in stage["inputs"])
             outputs = "".join(f"{names[name]}, " for name in stage["outputs"])
             lines.append(f"    {outputs}= self.stage_{number}({given})")
-    results = [_result(names, manifest, one) for one in manifest["outputs"]]
-    lines.append(f"    return {_tree(manifest['output_tree'], results)}")
+    flat = [_result(names, manifest, one) for one in manifest["outputs"]]
+    lines.append(f"    return {_tree(manifest['output_tree'], flat)}")
     return "\n".join(lines) + "\n"
 
 

@@ -38,7 +38,8 @@ def _is_fixed(node: Node, program: Program) -> bool:
 
 def _folded(node: Node, value: torch.Tensor, program: Program) -> TorchConstant:
     def compute() -> torch.Tensor:
-        return _evaluate(node, program).detach()
+        value: torch.Tensor = _evaluate(node, program)
+        return value.detach()
 
     small = value.numel() * value.element_size() <= _KEEP_BYTES
     key = ("folded", id(program), node.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -109,7 +110,7 @@ def _program(exported: ExportedProgram) -> Program:
             node = placeholders[spec.arg.name]
             key = ("weight", tensor.data_ptr(), tuple(tensor.stride()), tuple(tensor.shape))
             constants[node] = TorchConstant(
-                tuple(tensor.shape), tensor.dtype, lambda tensor=tensor: tensor, key
+                tuple(tensor.shape), tensor.dtype, partial(torch.Tensor.detach, tensor), key
             )
         elif spec.kind is InputKind.USER_INPUT:
             node = placeholders.get(spec.arg.name)
@@ -136,8 +137,9 @@ def _program(exported: ExportedProgram) -> Program:
 
 
 def _tensor(exported: ExportedProgram, name: str) -> torch.Tensor:
-    value = exported.state_dict.get(name)
-    return exported.constants[name] if value is None else value
+    value: torch.Tensor | None = exported.state_dict.get(name)
+    found: torch.Tensor = exported.constants[name] if value is None else value
+    return found
 
 
 def output_tree(spec: pytree.TreeSpec) -> list[Any]:

@@ -28,7 +28,8 @@ def functionalise(program: ExportedProgram) -> ExportedProgram:
     if _rename(program.graph, {spec.arg.name for spec in program.graph_signature.input_specs}):
         program.graph_module.recompile()
         return program
-    return program.run_decompositions({})
+    functional: ExportedProgram = program.run_decompositions({})
+    return functional
 
 
 def _mutated(node: Node) -> list[Node]:

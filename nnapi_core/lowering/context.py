@@ -29,13 +29,21 @@ _KEEP_SHAPE = {
 class Context:
     """Emits operations for one node.
 
-    ``outs`` are the results that the exporter promises (torch's shapes and dtypes), ``level`` is the target.
+    ``outs`` are the results that the exporter promises (torch's shapes and dtypes), ``wanted`` says which of
+    them anybody reads, ``level`` is the target.
     """
 
-    def __init__(self, builder: Builder, origin: Origin, outs: Sequence[TensorSpec]) -> None:
+    def __init__(
+        self,
+        builder: Builder,
+        origin: Origin,
+        outs: Sequence[TensorSpec],
+        wanted: Sequence[bool] | None = None,
+    ) -> None:
         self._builder = builder
         self._origin = origin
         self.outs = tuple(outs)
+        self.wanted = tuple(wanted) if wanted is not None else (True,) * len(self.outs)
 
     def __repr__(self) -> str:
         return f"<Context {self._origin}>"
@@ -185,7 +193,7 @@ class Context:
         if new == tuple(value.shape):
             return value
         if value.is_constant:
-            return value.reshaped([int(dim) for dim in new])  # type: ignore[call-overload]
+            return value.reshaped(evolve(value.spec, shape=new).static_shape)
         plain = self.arrange(value, Order.TORCH)
         return self._reinterpret(plain, evolve(plain.spec, shape=new, order=Order.TORCH))
 
@@ -223,7 +231,7 @@ def _argument(value: Any) -> Argument:
     if isinstance(value, Axis):
         return value.index
     if isinstance(value, (list, tuple)) and any(isinstance(item, Value) for item in value):
-        return [_argument(item) for item in value]  # type: ignore[return-value]
+        return [_argument(item) for item in value]
     if value is None or isinstance(value, (bool, int, float, list, tuple, Model)):
         return value
     raise TypeError(f"an operand cannot be {value!r}")

@@ -93,12 +93,12 @@ class Lowerer:
                 refusals.append(refusal)
         raise refusals[0]
 
-    def _call(self, lowering: Lowering, node: Node) -> Value | tuple[Value, ...]:
+    def _call(self, lowering: Lowering, node: Node) -> Value | tuple[Value | None, ...]:
         specs = [spec for spec in tensor_specs(node) if spec is not None]
         arguments = {name: self._resolve(value) for name, value in bind_args(node).items()}
         origin = Origin(node.name, str(node.target), source_of(node))
         self._added.clear()
-        nn = Context(self.builder, origin, specs)
+        nn = Context(self.builder, origin, specs, _wanted(node, len(specs)))
         try:
             order = self._arrange_all(nn, lowering.layout, arguments)
             nn.outs = tuple(
@@ -112,7 +112,7 @@ class Lowerer:
                 raise Unsupported(
                     f"{lowering.where} failed: {type(error).__name__}: {error}"
                 ) from error
-            return _checked(lowering, result, specs)
+            return _checked(lowering, result, specs, nn.wanted)
         except Unsupported:
             for table, key in self._added:
                 del table[key]
@@ -284,12 +284,19 @@ def _common_order(given: Sequence[Value | _Outside]) -> Order:
 
 
 def _checked(
-    lowering: Lowering, result: Any, specs: Sequence[TensorSpec]
-) -> Value | tuple[Value, ...]:
-    """A lowering must return what the exporter promises: it is refused, not trusted, otherwise."""
-    values = result if isinstance(result, (tuple, list)) else (result,)
-    for value, spec in zip(values, specs, strict=False):
-        if value is None:
+    lowering: Lowering, result: Any, specs: Sequence[TensorSpec], wanted: Sequence[bool]
+) -> Value | tuple[Value | None, ...]:
+    """A lowering must return what the exporter promises: it is refused, not trusted, otherwise.
+
+    A result that nobody reads may be None.
+    """
+    values = list(result) if isinstance(result, (tuple, list)) else [result]
+    if len(values) != len(specs):
+        raise Unsupported(f"{lowering.where} returned {len(values)} results, not {len(specs)}")
+    checked: list[Value | None] = []
+    for value, spec, read in zip(values, specs, wanted, strict=True):
+        if value is None and not read:
+            checked.append(None)
             continue
         if not isinstance(value, Value):
             raise Unsupported(f"{lowering.where} returned {type(value).__name__}, not a Value")
@@ -299,10 +306,16 @@ def _checked(
                 returned=value.shape,
                 expected=spec.shape,
             )
-    if len(values) != len(specs):
-        raise Unsupported(f"{lowering.where} returned {len(values)} results, not {len(specs)}")
-    relabelled = [
-        value if value is None else evolve(value, spec=evolve(value.spec, dtype=spec.dtype))
-        for value, spec in zip(values, specs, strict=True)
-    ]
-    return tuple(relabelled) if isinstance(result, (tuple, list)) else relabelled[0]
+        checked.append(evolve(value, spec=evolve(value.spec, dtype=spec.dtype)))
+    if isinstance(result, (tuple, list)):
+        return tuple(checked)
+    assert checked[0] is not None
+    return checked[0]
+
+
+def _wanted(node: Node, count: int) -> tuple[bool, ...]:
+    """Which results of a call anybody reads."""
+    if not isinstance(node.meta.get("val"), (tuple, list)):
+        return (True,) * count
+    read = {user.args[1] for user in node.users if user.users}
+    return tuple(index in read for index in range(count))

@@ -161,7 +161,7 @@ class Value:
         if constant.dtype == np.int64:
             constant = constant.map(_narrowed, key="int32", dtype=np.int32)
         physical = constant.transpose(self.order.permutation(self.rank))
-        return TypedConstant(physical.reshape([int(dim) for dim in type_.dims]), type_)  # type: ignore[call-overload]
+        return TypedConstant(physical.reshape(physical.shape or (1,)), type_)
 
 
 def _narrowed(array: Array) -> Array:

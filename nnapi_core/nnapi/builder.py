@@ -32,8 +32,8 @@ class TypedConstant:
 
 
 # What an operand of an operation may be given as: scalars and lists of integers become constants;
-# None omits an optional operand.
-Argument = Ref | TypedConstant | Model | bool | int | float | Sequence[int] | None
+# a repeated operand is a list of arguments; None omits an optional operand.
+Argument = Ref | TypedConstant | Model | bool | int | float | Sequence[Any] | None
 
 # Optional scalars that must be written because a later one is given: what they mean when absent.
 _DEFAULTS: dict[str, bool | int] = {

@@ -26,7 +26,7 @@ class Constant:
     key: Hashable
 
     @classmethod
-    def of(cls, array: Array | Sequence[Any], dtype: Any = None) -> Constant:
+    def of(cls, array: Array | Sequence[Any] | float, dtype: Any = None) -> Constant:
         """Of data at hand; small arrays are named by their content."""
         data = np.asarray(array, dtype)
         small = data.nbytes <= 1024
