@@ -47,6 +47,9 @@ class Field:
         values = self._of(list, "a list")
         return [Field(value, f"{self.place}[{i}]") for i, value in enumerate(values)]
 
+    def is_null(self) -> bool:
+        return self._value is None
+
     def text(self) -> str:
         return str(self._of(str, "a text"))
 
@@ -62,7 +65,7 @@ class Field:
         return value
 
     def integer_or_none(self, low: int, high: int) -> int | None:
-        return None if self._value is None else self.integer(low, high)
+        return None if self.is_null() else self.integer(low, high)
 
     def number(self) -> float:
         if type(self._value) is int and abs(self._value) < 2**53:

@@ -29,6 +29,25 @@ class TensorSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Result:
+    """One of the flat results: a tensor, a Python number (a constant of that type), or None."""
+
+    spec: TensorSpec | None
+    python: type[bool] | type[int] | type[float] | None = None
+
+    @classmethod
+    def parse(cls, field: Field) -> Result:
+        if field["name"].is_null():
+            return cls(None)
+        if "python" not in field:
+            return cls(_tensor_spec(field))
+        types = {"bool": bool, "int": int, "float": float}
+        if field["python"].text() not in types:
+            raise field["python"].refuse('"bool", "int" or "float"')
+        return cls(_tensor_spec(field), types[field["python"].text()])
+
+
+@dataclass(frozen=True, slots=True)
 class Border:
     """A value that goes into or comes out of an NNAPI stage: what torch has, and what NNAPI has.
 
@@ -114,7 +133,7 @@ class Manifest:
     feature_level: int
     relaxed: bool
     inputs: tuple[TensorSpec, ...]
-    outputs: tuple[TensorSpec, ...]
+    results: tuple[Result, ...]
     output_tree: OutputTree
     constants: dict[str, np.ndarray[Any, Any]]
     stages: tuple[NnapiStage | TorchStage, ...]
@@ -123,14 +142,14 @@ class Manifest:
     def parse(cls, document: Any) -> Manifest:
         """Checks a JSON document. Raises `ModelError`, which names the place that is wrong."""
         field = Field(document, "manifest")
-        outputs = tuple(_tensor_spec(item) for item in field["outputs"].items())
+        results = tuple(Result.parse(item) for item in field["outputs"].items())
         constants = field["constants"].members() if "constants" in field else ()
         manifest = cls(
             feature_level=field["feature_level"].integer(27, 2**31 - 1),
             relaxed=field["relaxed"].flag(),
             inputs=tuple(_tensor_spec(item) for item in field["inputs"].items()),
-            outputs=outputs,
-            output_tree=OutputTree.parse(field["output_tree"], leaves=len(outputs)),
+            results=results,
+            output_tree=OutputTree.parse(field["output_tree"], leaves=len(results)),
             constants={name: _constant(item) for name, item in constants},
             stages=tuple(_stage(item) for item in field["stages"].items()),
         )
@@ -154,9 +173,15 @@ class Manifest:
                     raise ModelError(f"manifest.stages[{i}] reads {name!r}, which nothing makes")
             for name in stage.writes():
                 add(name, f"manifest.stages[{i}]")
-        for spec in self.outputs:
-            if spec.name not in known:
-                raise ModelError(f"manifest.outputs names {spec.name!r}, which nothing makes")
+        for result in self.results:
+            if result.spec and result.spec.name not in known:
+                raise ModelError(
+                    f"manifest.outputs names {result.spec.name!r}, which nothing makes"
+                )
+            if result.spec and result.python and result.spec.name not in self.constants:
+                raise ModelError(
+                    f"manifest.outputs: the number {result.spec.name!r} is no constant"
+                )
 
 
 def _shape(field: Field) -> Shape:

@@ -7,7 +7,7 @@ from os import PathLike
 from typing import Any
 
 from nnapi_runtime.errors import ArgumentError, ModelError, NnapiError
-from nnapi_runtime.manifest import Manifest, NnapiStage, TensorSpec
+from nnapi_runtime.manifest import Manifest, NnapiStage, Result, TensorSpec
 from nnapi_runtime.stages import Cost, NnapiRunner, Runner, TorchRunner, Values
 from nnapi_runtime.tensors import Value, dtype_name, flatten, is_tensor, to_array, to_tensor
 
@@ -64,7 +64,8 @@ class Session:
 
     @property
     def outputs(self) -> tuple[TensorSpec, ...]:
-        return self._manifest.outputs
+        """The tensors among the results, in order."""
+        return tuple(result.spec for result in self._manifest.results if result.spec)
 
     @property
     def feature_level(self) -> int:
@@ -76,9 +77,8 @@ class Session:
         as_tensors = any(is_tensor(values[spec.name]) for spec in self.inputs)
         for runner in self._runners:
             runner.run(values, as_tensors)
-        convert = to_tensor if as_tensors else to_array
-        outputs = [convert(self._output(values, spec.name)) for spec in self.outputs]
-        return self._manifest.output_tree.build(outputs)
+        results = [self._result(values, result, as_tensors) for result in self._manifest.results]
+        return self._manifest.output_tree.build(results)
 
     def profile(self, *args: Any) -> list[Cost]:
         """Runs once more, and says what each NNAPI operation and each torch stage cost."""
@@ -98,9 +98,15 @@ class Session:
         values.update((spec.name, value) for spec, value in zip(self.inputs, given, strict=True))
         return values
 
-    def _output(self, values: Values, name: str) -> Value:
-        """Constants are the session's own, so callers get a copy."""
-        return values[name].copy() if name in self._manifest.constants else values[name]
+    def _result(self, values: Values, result: Result, as_tensors: bool) -> Any:
+        if result.spec is None:
+            return None
+        value = values[result.spec.name]
+        if result.python is not None:
+            return result.python(value.reshape(()).item())
+        if result.spec.name in self._manifest.constants:
+            value = value.copy()  # callers may write into what they get
+        return to_tensor(value) if as_tensors else to_array(value)
 
 
 def _part(parts: Mapping[str, Any], name: str) -> Any:

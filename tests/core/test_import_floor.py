@@ -19,11 +19,12 @@ FLOORS = [
     {"nnapi.model"},
     {"nnapi.builder", "nnapi.serialize"},
     {"nnapi"},
-    {"plugins", "plugin"},
+    {"plugins"},
     {"graph"},
     {"lowering"},
-    {"artifact"},
-    {"report", "convert", "quantize"},
+    {"plugin", "artifact"},
+    {"report"},
+    {"driver", "quantize"},
     {"", "cli", "testing"},
 ]
 
