@@ -136,7 +136,8 @@ class Builder:
         level = max(
             [spec.level, rule.level] + [slot.since for slot, value in slots if value is not None]
         )
-        first = next((type_ for kind, type_ in given if not type_.code.is_scalar), None)
+        tensors = [(kind, type_) for kind, type_ in given if not type_.code.is_scalar]
+        first = next((type_ for kind, type_ in sorted(tensors, key=_not_own_type)), None)
         if first is not None:
             rank = len(first.dims)
             if not spec.rank.least <= rank <= spec.rank.most:
@@ -236,11 +237,16 @@ def _slots(
         yield slot, value
 
 
+def _not_own_type(operand: tuple[str, OperandType]) -> bool:
+    """Sorts operands of the operation's own type, T, before indices, masks and shapes."""
+    return operand[0] != "T"
+
+
 def _fits(rule: TypeRule, given: Sequence[tuple[str, OperandType]]) -> bool:
     for kind, type_ in given:
         if kind == "any":
             continue
-        wanted = rule.types.get(kind) or ABBREVIATIONS.get(kind)
+        wanted = rule.types.get(kind, ABBREVIATIONS.get(kind))
         if kind == "S":
             wanted = _scalar_of(rule)
         if wanted is not None and wanted is not type_.code:
@@ -256,4 +262,4 @@ def _scalar_of(rule: TypeRule) -> OperandCode:
 def _code(kind: str, rule: TypeRule) -> OperandCode:
     if kind == "S":
         return _scalar_of(rule)
-    return rule.types.get(kind) or ABBREVIATIONS[kind]
+    return rule.types[kind] if kind in rule.types else ABBREVIATIONS[kind]

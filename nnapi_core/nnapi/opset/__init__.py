@@ -5,7 +5,7 @@ documentation prints it. Columns of the table:
 
 ``types``   ``level type type …; level …``: the types that its variable ``T`` takes from that feature level
             on, or combinations ``T=f32,W=f32,B=f32`` where there are several variables.
-``rank``    of the first tensor operand.
+``rank``    of the first operand of type ``T``, or the first tensor where none has it.
 ``inputs``  ``name: kind`` in order, alternative forms after ``||``. A kind is a type variable, a type, or ``S``
             (a scalar of T's float type); ``?`` is optional, ``@29`` the level that added it, ``*`` any number.
 """
@@ -44,7 +44,7 @@ class TypeRule:
 
 @frozen
 class RankRule:
-    """Ranks that the first tensor operand may have; ``early`` restricts them below level 29."""
+    """Ranks that the operand may have that the ``rank`` column speaks of; ``early`` restricts them below level 29."""
 
     text: str
     least: int
