@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
+import torch.utils._pytree as pytree
 from attrs import define, field
 from torch.export import ExportedProgram
 
@@ -37,8 +38,23 @@ class Converted:
     _session: Any = field(default=None, repr=False)
 
     def __call__(self, *args: Any) -> Any:
-        """Runs on `nnapi_runtime`; takes and returns what the module does."""
-        return self.session()(*args)
+        """Runs on `nnapi_runtime`; takes and returns what the module does.
+
+        Raises `ConversionError` where an argument that is not a tensor differs from the example's: its value is
+        part of the conversion.
+        """
+        tensors = []
+        flat = pytree.tree_leaves(args)
+        if len(flat) != len(self.parts.input_values):
+            raise ConversionError(
+                f"the model takes {len(self.parts.input_values)} arguments, not {len(flat)}"
+            )
+        for value, (is_tensor, example) in zip(flat, self.parts.input_values, strict=True):
+            if is_tensor:
+                tensors.append(value)
+            elif value != example:
+                raise ConversionError(f"the model was converted for {example!r}, not {value!r}")
+        return self.session()(*tensors)
 
     def session(self, *, num_threads: int | None = None) -> Any:
         """The `nnapi_runtime.Session` that runs the model here."""

@@ -10,6 +10,7 @@ from attrs import asdict, define, field, frozen
 from nnapi_core.artifact.parts import Parts
 from nnapi_core.graph.program import Program, source_of
 from nnapi_core.lowering.partition import Device, Partition
+from nnapi_core.report_html import to_html
 
 
 @frozen
@@ -56,6 +57,10 @@ class Report:
 
     def to_json(self) -> str:
         return json.dumps({**asdict(self), "share": self.share}, indent=1)
+
+    def to_html(self) -> str:
+        """One self-contained page."""
+        return to_html(self)
 
 
 def make_report(program: Program, partition: Partition, parts: Parts | None, level: int) -> Report:

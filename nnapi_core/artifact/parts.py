@@ -30,6 +30,8 @@ class Parts:
     weights: WeightTable
     torch_stages: dict[str, GraphModule]
     lowered: dict[str, LoweredModel]
+    input_values: list[tuple[bool, Any]]
+    """Per flat argument: is it a tensor, and if not, the value that the model was exported with."""
 
 
 def make_parts(
@@ -68,7 +70,7 @@ def make_parts(
         "constants": constants,
         "stages": stages,
     }
-    return Parts(manifest, words, weights, torch_stages, lowered)
+    return Parts(manifest, words, weights, torch_stages, lowered, program.input_values)
 
 
 def _shape(dims: Sequence[Dim]) -> list[int | None]:

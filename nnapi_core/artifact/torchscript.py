@@ -62,6 +62,9 @@ def scripted(parts: Parts) -> Any:
     for name, constant in parts.manifest["constants"].items():
         data = np.frombuffer(base64.b64decode(constant["data"]), constant["dtype"]).copy()
         root.register_buffer(f"constant_{name}", torch.from_numpy(data).reshape(constant["shape"]))
+    # So that a tool can make inputs for the file: shapes (a free dimension as 1) and dtypes, in order.
+    root.example_shapes = [[dim or 1 for dim in one["shape"]] for one in parts.manifest["inputs"]]
+    root.example_dtypes = [one["dtype"] for one in parts.manifest["inputs"]]
     module = torch.jit.script(root)
     module.define(forward_source(parts.manifest))
     return module

@@ -103,7 +103,7 @@ def _program(exported: ExportedProgram) -> Program:
     placeholders = {node.name: node for node in module.graph.nodes if node.op == "placeholder"}
     inputs: list[Node] = []
     constants: dict[Node, TorchConstant] = {}
-    input_values: list[Any] = []
+    input_values: list[tuple[bool, Any]] = []
     for spec in signature.input_specs:
         if spec.kind in _CONSTANT_INPUTS:
             tensor = _tensor(exported, spec.target)
@@ -116,9 +116,9 @@ def _program(exported: ExportedProgram) -> Program:
             node = placeholders.get(spec.arg.name)
             if node is not None and isinstance(node.meta.get("val"), torch.Tensor):
                 inputs.append(node)
-                input_values.append(None)
+                input_values.append((True, None))
             else:
-                input_values.append(getattr(spec.arg, "value", None))
+                input_values.append((False, getattr(spec.arg, "value", None)))
         else:
             raise ConversionError(f"the model takes a {spec.kind.name} ({spec.arg.name})")
     results = []

@@ -45,8 +45,8 @@ class Program:
     inputs: list[Node]
     constants: dict[Node, TorchConstant]
     output_tree: list[Any]
-    input_values: list[Any]
-    """Per argument in flat order: None for a tensor input, else the Python value it was exported with."""
+    input_values: list[tuple[bool, Any]]
+    """Per flat argument: is it a tensor, and if not, the value that it was exported with."""
 
     @property
     def graph(self) -> Graph:

@@ -1,0 +1,110 @@
+"""What each command does."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from pathlib import Path
+
+from nnapi_core.artifact.atomic import written_whole
+from nnapi_core.artifact.inspect import describe
+from nnapi_core.cli.bench import bench_file
+from nnapi_core.cli.model_source import load_model
+from nnapi_core.cli.text import explain_text, summary, verification
+from nnapi_core.driver import Converted
+from nnapi_core.driver import convert as convert_module
+from nnapi_core.driver import explain as explain_module
+from nnapi_core.errors import ConversionError
+from nnapi_core.plugins.registry import Registry
+from nnapi_core.report import Report
+from nnapi_core.verify import verify
+from nnapi_runtime import NnapiError as RuntimeFailure
+
+__all__ = ["RuntimeFailure", "bench", "convert", "explain", "inspect", "plugins"]
+
+_ARTIFACTS = (".nnapi", ".ptl", ".pt")
+
+
+def convert(options: Namespace) -> int:
+    if Path(options.output).suffix not in _ARTIFACTS:
+        raise ConversionError(f"{options.output}: artifacts end in {', '.join(_ARTIFACTS)}")
+    if not Path(options.output).resolve().parent.is_dir():
+        raise ConversionError(f"{options.output}: the folder does not exist")
+    registry = Registry.collect(blocked=options.blocked)
+    source = load_model(options.model, options.input)
+    converted = convert_module(
+        source.module,
+        source.args,
+        feature_level=options.feature_level,
+        fallback=options.fallback,
+        relax_float32_to_float16=options.relax_fp16,
+        registry=registry,
+        progress=_progress,
+    )
+    print(summary(converted.report))
+    failed = False
+    if options.verify:
+        result = verify(converted, source.args, source.run())
+        print(verification(result))
+        failed = not result.passed
+    _write_report(converted.report, options.report)
+    if failed:
+        raise ConversionError(f"the result differs from torch; {options.output} was not written")
+    converted.save(options.output)
+    _say_written(converted, options.output)
+    return 0
+
+
+def _say_written(converted: Converted, path: str) -> None:
+    size = Path(path).stat().st_size
+    print(f"wrote {path} ({size / 1e6:.2f} MB, feature level {converted.report.feature_level})")
+
+
+def explain(options: Namespace) -> int:
+    registry = Registry.collect(blocked=options.blocked)
+    source = load_model(options.model, options.input)
+    report = explain_module(
+        source.module, source.args, feature_level=options.feature_level, registry=registry
+    )
+    print(explain_text(report))
+    _write_report(report, options.report)
+    return 0
+
+
+def inspect(options: Namespace) -> int:
+    print(describe(options.file))
+    return 0
+
+
+def bench(options: Namespace) -> int:
+    print(bench_file(options))
+    return 0
+
+
+def plugins(options: Namespace) -> int:
+    registry = Registry.collect(blocked=options.blocked)
+    for name, lowerings in registry.plugins.items():
+        if lowerings:
+            overloads = sorted(str(o) for one in lowerings for o in one.overloads)
+            print(f"{name}: {len(overloads)} overloads\n  " + "\n  ".join(overloads))
+    return 0
+
+
+def _write_report(report: Report, path: str | None) -> None:
+    if path is None:
+        return
+    if Path(path).suffix == ".json":
+        text = report.to_json()
+    elif Path(path).suffix == ".html":
+        text = report.to_html()
+    else:
+        raise ConversionError(f"{path}: a report is .json or .html")
+    with written_whole(path) as temporary:
+        temporary.write_text(text, "utf-8")
+
+
+def _progress(done: int, total: int) -> None:
+    """One line on a terminal; nothing in a pipe."""
+    if sys.stderr.isatty() and total > 50:
+        end = "\n" if done == total else ""
+        print(f"\rlowering {done}/{total} nodes", end=end, file=sys.stderr, flush=True)
