@@ -23,6 +23,10 @@ from attrs import field, frozen
 from nnapi_core.nnapi.types import ABBREVIATIONS, OperandCode
 
 
+# Where an operation has no upper bound of its own.
+MAX_RANK = 16
+
+
 @frozen
 class OperandSpec:
     """One named operand of an operation."""
@@ -57,13 +61,13 @@ class RankRule:
         only = tuple(int(n) for n in early[1].split(" or ")) if early else ()
         main = text.split("(")[0].replace("x ", "").strip()
         if main == "any":
-            return cls(text, 0, 8)
+            return cls(text, 0, MAX_RANK)
         if match := re.fullmatch(r"(\d+)\.\.(\d+)", main):
             return cls(text, int(match[1]), int(match[2]))
         if match := re.fullmatch(r"(<=|>=)?(\d+)", main):
             bound = int(match[2])
             least = bound if match[1] != "<=" else 0
-            return cls(text, least, bound if match[1] != ">=" else 8, only)
+            return cls(text, least, bound if match[1] != ">=" else MAX_RANK, only)
         raise ValueError(f"cannot read the rank rule {text!r}")
 
 
