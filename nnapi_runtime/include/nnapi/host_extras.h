@@ -6,6 +6,7 @@
 
 #include "nnapi/neural_networks.h"
 
+#pragma GCC visibility push(default)
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -30,6 +31,20 @@ int nnapi_host_execution_set_profiling(ANeuralNetworksExecution* execution, bool
 int nnapi_host_execution_get_profile(const ANeuralNetworksExecution* execution,
                                      uint64_t* nanoseconds, uint32_t count);
 
+// Threads of the process's pool, the calling one included; 0: NNAPI_NUM_THREADS, or one a core.
+void nnapi_host_set_num_threads(int32_t count);
+
+// Bytes that a finished compilation's intermediate results take in each execution (peak), and would
+// take if none of them shared memory (sum). What is sized at run time is in neither.
+int nnapi_host_compilation_memory(const ANeuralNetworksCompilation* compilation, uint64_t* peak,
+                                  uint64_t* sum);
+
+// The planner alone: where to put `count` buffers, the i-th of which is in use from step first[i]
+// to step last[i], both included.
+int nnapi_host_plan_memory(uint32_t count, const uint64_t* bytes, const uint32_t* first,
+                           const uint32_t* last, uint64_t* offsets, uint64_t* peak);
+
 #ifdef __cplusplus
 }
 #endif
+#pragma GCC visibility pop

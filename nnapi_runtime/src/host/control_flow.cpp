@@ -1,0 +1,113 @@
+#include "host/control_flow.h"
+
+#include "host/frame.h"
+
+namespace nnapi::host {
+namespace {
+
+// The operations of a submodel are not the main model's, whose times are measured.
+RunContext inner_context(const RunContext& outer) {
+  RunContext context = outer;
+  context.profile = nullptr;
+  return context;
+}
+
+// Hands the step's input values from `first` on to the model that `inner` runs.
+void give_values(const Frame& outer, const Step& step, uint32_t first, Frame& inner) {
+  const auto& inputs = step.operation->inputs;
+  for (uint32_t i = first; i < inputs.size(); ++i) {
+    const Tensor& value = outer.tensor(inputs[i]);
+    if (outer.is_omitted(inputs[i]))
+      inner.omit_input(i - first);
+    else
+      inner.set_input(i - first, value.data, value.shape);
+  }
+}
+
+Status run_inner(Frame& inner, const char* role, const RunContext& context, std::string* message) {
+  const Status status = inner.run(inner_context(context));
+  if (status != kOk) *message = std::string("in the ") + role + " model: " + inner.failure().text;
+  return status;
+}
+
+void keep_outputs(Frame& inner, const Program& program) {
+  for (uint32_t i = 0; i < program.model().outputs().size(); ++i) inner.set_output(i, nullptr, 0);
+}
+
+Status run_if(Frame& frame, const Step& step, const RunContext& context, std::string* message) {
+  const bool condition =
+      *frame.tensor(step.operation->inputs[kIfCondition]).as<uint8_t>() != 0;
+  const Program& program = *step.models[condition ? 0 : 1];
+  FrameLease branch(program);
+  give_values(frame, step, kIfFirstValue, *branch);
+  keep_outputs(*branch, program);
+  if (Status status = run_inner(*branch, condition ? "then" : "else", context, message))
+    return status;
+  for (uint32_t i = 0; i < step.operation->outputs.size(); ++i)
+    if (Status status = frame.assign(step.operation->outputs[i], branch->output(i), message))
+      return status;
+  return kOk;
+}
+
+// The body's first outputs become its first inputs of the next round. Two frames take turns, so
+// that a round reads what the last one wrote.
+Status run_while(Frame& frame, const Step& step, const RunContext& context, std::string* message) {
+  const Program& condition_program = *step.models[0];
+  const Program& body_program = *step.models[1];
+  FrameLease condition(condition_program), even(body_program), odd(body_program);
+  Frame* last = nullptr;  // holds the values of the last round
+  keep_outputs(*condition, condition_program);
+  keep_outputs(*even, body_program);
+  keep_outputs(*odd, body_program);
+  const uint32_t carried = body_program.model().outputs().size();
+  auto give_state = [&](Frame& inner) {
+    give_values(frame, step, kWhileFirstValue, inner);
+    for (uint32_t i = 0; last != nullptr && i < carried; ++i)
+      inner.set_input(i, last->output(i).data, last->output(i).shape);
+  };
+
+  const Clock::time_point start = Clock::now();
+  for (;;) {
+    give_state(*condition);
+    if (Status status = run_inner(*condition, "condition", context, message)) return status;
+    if (*condition->output(0).as<uint8_t>() == 0) break;
+    if (Clock::now() - start > context.loop_timeout) {
+      *message = "the loop's time is over";
+      return ANEURALNETWORKS_MISSED_DEADLINE_TRANSIENT;
+    }
+    Frame& next = last == &*even ? *odd : *even;
+    give_state(next);
+    if (Status status = run_inner(next, "body", context, message)) return status;
+    last = &next;
+  }
+  for (uint32_t i = 0; i < step.operation->outputs.size(); ++i) {
+    const uint32_t input = step.operation->inputs[kWhileFirstValue + i];
+    if (last == nullptr && frame.is_omitted(input)) {
+      *message = "value " + std::to_string(i) + " is omitted, but an output";
+      return ANEURALNETWORKS_BAD_DATA;
+    }
+    const Tensor& value = last != nullptr ? last->output(i) : frame.tensor(input);
+    if (Status status = frame.assign(step.operation->outputs[i], value, message)) return status;
+  }
+  return kOk;
+}
+
+// Which model runs, and with it the output shapes, is never known before.
+Status infer(const Node& node) { return node.later(); }
+
+Status run(const Node& node, const Prepared*) {
+  return node.fail(ANEURALNETWORKS_OP_FAILED, "control flow is run by the frame");
+}
+
+}  // namespace
+
+Status run_control_flow(Frame& frame, const Step& step, const RunContext& context,
+                        std::string* message) {
+  return step.implementation->code == ANEURALNETWORKS_IF ? run_if(frame, step, context, message)
+                                                         : run_while(frame, step, context, message);
+}
+
+NNAPI_OPERATION(IF, .infer = infer, .run = run);
+NNAPI_OPERATION(WHILE, .infer = infer, .run = run);
+
+}  // namespace nnapi::host

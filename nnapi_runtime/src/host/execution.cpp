@@ -1,0 +1,278 @@
+#include "host/execution.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "host/error.h"
+#include "host/thread_limit.h"
+
+namespace nnapi::host {
+namespace {
+
+Shape shape_of(const Dimensions& dimensions) { return Shape(dimensions.data(), dimensions.size()); }
+Dimensions dimensions_of(const Shape& shape) { return Dimensions(shape.begin(), shape.end()); }
+
+}  // namespace
+
+Execution::Execution(std::shared_ptr<const Compilation> compilation)
+    : compilation_(std::move(compilation)),
+      inputs_(compilation_->model().inputs().size()),
+      outputs_(compilation_->model().outputs().size()) {}
+
+Status Execution::check_preparing(const char* function) const {
+  std::lock_guard lock(mutex_);
+  if (state_ == State::kPreparing) return kOk;
+  return fail(ANEURALNETWORKS_BAD_STATE, "%s: the execution has begun already", function);
+}
+
+Status Execution::check_explicit_device(const char* function) const {
+  if (compilation_->has_explicit_device()) return kOk;
+  return fail(ANEURALNETWORKS_BAD_DATA, "%s: the compilation was not made by createForDevices",
+              function);
+}
+
+Status Execution::set_reusable(bool reusable) {
+  if (Status status = check_preparing("Execution_setReusable")) return status;
+  reusable_ = reusable;
+  return kOk;
+}
+
+Status Execution::set_measure_timing(bool measure) {
+  if (Status status = check_explicit_device("Execution_setMeasureTiming")) return status;
+  if (Status status = check_preparing("Execution_setMeasureTiming")) return status;
+  measure_ = measure;
+  return kOk;
+}
+
+Status Execution::set_timeout(uint64_t nanoseconds) {
+  if (Status status = check_explicit_device("Execution_setTimeout")) return status;
+  if (Status status = check_preparing("Execution_setTimeout")) return status;
+  timeout_ = nanoseconds;
+  return kOk;
+}
+
+Status Execution::set_loop_timeout(uint64_t nanoseconds) {
+  if (Status status = check_preparing("Execution_setLoopTimeout")) return status;
+  loop_timeout_ = std::min(nanoseconds, kMaximumLoopTimeout);
+  return kOk;
+}
+
+Status Execution::enable_padding(bool enable) {
+  constexpr const char* kFunction = "Execution_enableInputAndOutputPadding";
+  if (Status status = check_preparing(kFunction)) return status;
+  if (any_argument_)
+    return fail(ANEURALNETWORKS_BAD_STATE, "%s: an input or output was set before", kFunction);
+  padding_ = enable;
+  return kOk;
+}
+
+Status Execution::set_profiling(bool enabled) {
+  std::lock_guard lock(mutex_);
+  if (state_ == State::kComputing)
+    return fail(ANEURALNETWORKS_BAD_STATE, "set_profiling: the execution is computing");
+  profiling_ = enabled;
+  profile_.clear();
+  return kOk;
+}
+
+Status Execution::refuse_extension(const char* name) const {
+  constexpr const char* kFunction = "Execution_addExtensionAttribute";
+  if (Status status = check_preparing(kFunction)) return status;
+  return fail(ANEURALNETWORKS_BAD_DATA, "%s: no extension %s", kFunction, name);
+}
+
+Status Execution::begin(const char* function) {
+  std::lock_guard lock(mutex_);
+  if (state_ == State::kComputing)
+    return fail(ANEURALNETWORKS_BAD_STATE, "%s: the execution is computing", function);
+  if (state_ == State::kDone && !reusable_)
+    return fail(ANEURALNETWORKS_BAD_STATE, "%s: the execution has ended and is not reusable",
+                function);
+  for (const auto* list : {&inputs_, &outputs_})
+    for (size_t i = 0; i < list->size(); ++i)
+      if (!(*list)[i].given)
+        return fail(ANEURALNETWORKS_BAD_DATA, "%s: %s %zu was not set", function,
+                    list == &inputs_ ? "input" : "output", i);
+  state_ = State::kComputing;
+  return kOk;
+}
+
+Status Execution::end(Status status, Failure failure) {
+  std::lock_guard lock(mutex_);
+  state_ = State::kDone;
+  result_ = status;
+  failure_ = std::move(failure);
+  return status;
+}
+
+Status Execution::abandon(Status status, Failure failure) { return end(status, std::move(failure)); }
+
+Status Execution::compute(uint64_t duration) {
+  const Clock::time_point start = Clock::now();
+  Failure failure;
+  Status status;
+  try {
+    status = run(duration, &failure);
+  } catch (const std::bad_alloc&) {
+    status = ANEURALNETWORKS_OUT_OF_MEMORY;
+    failure.text = "there is not enough memory for the computation";
+  }
+  elapsed_ = (Clock::now() - start).count();
+  return end(status, std::move(failure));
+}
+
+Status Execution::run(uint64_t duration, Failure* failure) {
+  const Program& program = compilation_->program();
+  RunContext context;
+  if (timeout_ > 0 || duration > 0) {
+    const uint64_t shorter = timeout_ == 0    ? duration
+                             : duration == 0 ? timeout_
+                                             : std::min(timeout_, duration);
+    context.deadline = Clock::now() + bounded_duration(shorter);
+  }
+  context.loop_timeout = bounded_duration(loop_timeout_);
+  if (profiling_) {
+    profile_.assign(compilation_->model().operations().size(), 0);
+    context.profile = profile_.data();
+  }
+  const ThreadLimit limit(compilation_->num_threads());
+  FrameLease frame(program);
+  if (Status status = bind(*frame, failure)) return status;
+  const Status status = frame->run(context);
+  if (status != kOk) *failure = frame->failure();
+  return collect(*frame, status, failure);
+}
+
+Status Execution::bind(Frame& frame, Failure* failure) {
+  for (uint32_t i = 0; i < inputs_.size(); ++i) {
+    const Argument& input = inputs_[i];
+    if (input.omitted) {
+      frame.omit_input(i);
+      continue;
+    }
+    const void* data = input.data;
+    if (data == nullptr) {  // a memory with roles
+      if (!input.memory->is_initialized() || input.memory->dimensions() != input.dimensions) {
+        failure->text = format("input %u: %s", i,
+                               input.memory->is_initialized()
+                                   ? "the memory holds a tensor of another shape"
+                                   : "nothing was written to the memory yet");
+        return ANEURALNETWORKS_BAD_DATA;
+      }
+      data = input.memory->data();
+    }
+    frame.set_input(i, data, shape_of(input.dimensions));
+  }
+  for (uint32_t i = 0; i < outputs_.size(); ++i) {
+    Argument& output = outputs_[i];
+    output.result = Shape();
+    output.insufficient = false;
+    // A memory with roles gets its size from the result.
+    if (output.memory && output.memory->has_roles()) {
+      const bool sized = output.memory->size() > 0;
+      frame.set_output(i, sized ? output.memory->data() : nullptr, output.memory->size());
+    } else {
+      frame.set_output(i, output.data, output.length);
+    }
+  }
+  return kOk;
+}
+
+Status Execution::collect(Frame& frame, Status status, Failure* failure) {
+  const bool has_results =
+      status == kOk || status == ANEURALNETWORKS_OUTPUT_INSUFFICIENT_SIZE;
+  for (uint32_t i = 0; i < outputs_.size(); ++i) {
+    Argument& output = outputs_[i];
+    Memory* memory = output.memory && output.memory->has_roles() ? output.memory.get() : nullptr;
+    if (memory != nullptr) memory->set_initialized(false);
+    if (!has_results || !frame.has_shape(i)) continue;
+    const Tensor& result = frame.output(i);
+    output.result = result.shape;
+    // What the client said about the output beyond what the model declares.
+    Operand announced;
+    announced.type = result.type;
+    announced.dimensions = output.dimensions;
+    std::string why;
+    if (!agrees(announced, result.shape, &why)) {
+      failure->text = format("output %u: %s", i, why.c_str());
+      return ANEURALNETWORKS_BAD_DATA;
+    }
+    const Dimensions found = dimensions_of(result.shape);
+    if (memory != nullptr) {
+      const bool kept = memory->data() != result.data;
+      if (!memory->settle(found)) {
+        failure->text = format("output %u is %s, which the memory was not made for", i,
+                               to_string(found).c_str());
+        return ANEURALNETWORKS_BAD_DATA;
+      }
+      if (kept) std::memcpy(memory->data(), result.data, memory->size());
+      memory->set_initialized(status == kOk);
+    } else if (frame.is_insufficient(i)) {
+      output.insufficient = true;
+      *failure = {format("output %u takes %zu bytes, its buffer has %zu", i,
+                         result.shape.count() * element_size(result.type), output.length),
+                  -1};
+    }
+  }
+  return status;
+}
+
+Status Execution::check_output(const char* function, uint32_t index) const {
+  std::lock_guard lock(mutex_);
+  if (state_ != State::kDone)
+    return fail(ANEURALNETWORKS_BAD_STATE, "%s: the computation has not ended", function);
+  if (result_ != kOk && result_ != ANEURALNETWORKS_OUTPUT_INSUFFICIENT_SIZE)
+    return fail(ANEURALNETWORKS_BAD_STATE, "%s: the computation has failed", function);
+  if (index >= outputs_.size())
+    return fail(ANEURALNETWORKS_BAD_DATA, "%s: output %u of %zu", function, index, outputs_.size());
+  return kOk;
+}
+
+Status Execution::output_rank(uint32_t index, uint32_t* rank) const {
+  if (Status status = check_output("Execution_getOutputOperandRank", index)) return status;
+  *rank = outputs_[index].result.rank();
+  return outputs_[index].insufficient ? ANEURALNETWORKS_OUTPUT_INSUFFICIENT_SIZE : kOk;
+}
+
+Status Execution::output_dimensions(uint32_t index, uint32_t* dimensions) const {
+  constexpr const char* kFunction = "Execution_getOutputOperandDimensions";
+  if (Status status = check_output(kFunction, index)) return status;
+  const Shape& shape = outputs_[index].result;
+  if (shape.rank() == 0)
+    return fail(ANEURALNETWORKS_BAD_DATA, "%s: output %u is a scalar", kFunction, index);
+  std::copy(shape.begin(), shape.end(), dimensions);
+  return outputs_[index].insufficient ? ANEURALNETWORKS_OUTPUT_INSUFFICIENT_SIZE : kOk;
+}
+
+Status Execution::duration(int32_t code, uint64_t* nanoseconds) const {
+  constexpr const char* kFunction = "Execution_getDuration";
+  *nanoseconds = UINT64_MAX;
+  if (code < ANEURALNETWORKS_DURATION_ON_HARDWARE ||
+      code > ANEURALNETWORKS_FENCED_DURATION_IN_DRIVER)
+    return fail(ANEURALNETWORKS_BAD_DATA, "%s: there is no duration %d", kFunction, code);
+  std::lock_guard lock(mutex_);
+  if (state_ != State::kDone || result_ != kOk)
+    return fail(ANEURALNETWORKS_BAD_STATE, "%s: no computation has ended well", kFunction);
+  if (!measure_)
+    return fail(ANEURALNETWORKS_BAD_STATE, "%s: measuring was not asked for", kFunction);
+  *nanoseconds = elapsed_;  // dependencies are waited for before the clock starts
+  return kOk;
+}
+
+Status Execution::profile(uint64_t* nanoseconds, uint32_t count) const {
+  std::lock_guard lock(mutex_);
+  if (state_ != State::kDone || profile_.empty())
+    return fail(ANEURALNETWORKS_BAD_STATE, "get_profile: nothing was measured");
+  if (count != profile_.size())
+    return fail(ANEURALNETWORKS_BAD_DATA, "get_profile: room for %u operations, the model has %zu",
+                count, profile_.size());
+  std::copy(profile_.begin(), profile_.end(), nanoseconds);
+  return kOk;
+}
+
+Failure Execution::failure() const {
+  std::lock_guard lock(mutex_);
+  return failure_;
+}
+
+}  // namespace nnapi::host

@@ -1,0 +1,189 @@
+#include "host/frame.h"
+
+#include <cstring>
+
+#include "host/control_flow.h"
+
+namespace nnapi::host {
+namespace {
+
+size_t byte_count(const Tensor& tensor) { return tensor.count() * element_size(tensor.type); }
+
+bool is_aligned(const void* data, int32_t type) {
+  return reinterpret_cast<uintptr_t>(data) % element_size(type) == 0;
+}
+
+}  // namespace
+
+Frame::Frame(const Program& program)
+    : program_(program),
+      tensors_(program.model().shapes().tensors),
+      nodes_(program.model(), tensors_.data(), program.relaxed()),
+      omitted_(omitted_operands(program.model())),
+      shaped_(tensors_.size(), false),
+      output_of_(tensors_.size(), kNoOutput),
+      outputs_(program.model().outputs().size()),
+      own_(tensors_.size()),
+      remembered_(program.model().operations().size()) {
+  const auto& outputs = program.model().outputs();
+  for (uint32_t i = 0; i < outputs.size(); ++i) output_of_[outputs[i]] = i;
+  auto* arena = static_cast<uint8_t*>(arena_.reserve(program.arena_bytes()));
+  for (const Step& step : program.steps())
+    NodeBuilder::set_scratch(nodes_[step.number], arena + step.scratch_offset);
+}
+
+void Frame::set_input(uint32_t i, const void* data, const Shape& shape) {
+  const uint32_t operand = program_.model().inputs()[i];
+  Tensor& tensor = tensors_[operand];
+  tensor.shape = shape;
+  tensor.data = const_cast<void*>(data);
+  if (!is_aligned(data, tensor.type)) {
+    tensor.data = own_[operand].reserve(byte_count(tensor));
+    std::memcpy(tensor.data, data, byte_count(tensor));
+  }
+  if (omitted_[operand]) omitted_changed_ = true;
+  omitted_[operand] = false;
+}
+
+void Frame::omit_input(uint32_t i) {
+  const uint32_t operand = program_.model().inputs()[i];
+  tensors_[operand].data = nullptr;
+  if (!omitted_[operand]) omitted_changed_ = true;
+  omitted_[operand] = true;
+}
+
+void Frame::set_output(uint32_t i, void* data, size_t capacity) {
+  outputs_[i] = {data, capacity, false, false};
+}
+
+// Brings everything into the state that it has before the first step.
+void Frame::bind() {
+  const Model& model = program_.model();
+  const InferredShapes& shapes = model.shapes();
+  if (omitted_changed_) {
+    nodes_.set_omitted(omitted_);
+    for (Remembered& memory : remembered_) memory.valid = false;
+    omitted_changed_ = false;
+  }
+  as_planned_ = true;
+  for (uint32_t operand : model.inputs()) {
+    shaped_[operand] = !omitted_[operand];
+    if (shapes.known[operand] &&
+        (omitted_[operand] || !(tensors_[operand].shape == shapes.tensors[operand].shape)))
+      as_planned_ = false;
+  }
+  // When nothing is found out at run time, temporaries are where the last run left them.
+  if (as_planned_ && bound_as_planned_ && program_.all_fixed()) {
+    for (uint32_t operand : model.outputs()) bind_planned(operand);
+    return;
+  }
+  for (uint32_t operand = 0; operand < tensors_.size(); ++operand) {
+    const Lifetime lifetime = model.operands()[operand].lifetime;
+    if (lifetime != Lifetime::kTemporary && lifetime != Lifetime::kOutput) continue;
+    shaped_[operand] = as_planned_ && shapes.known[operand];
+    tensors_[operand].shape = shapes.tensors[operand].shape;
+    tensors_[operand].data = nullptr;
+    if (shaped_[operand]) bind_planned(operand);
+  }
+}
+
+void Frame::bind_planned(uint32_t operand) {
+  place(operand, false);
+  if (const uint32_t output = output_of_[operand]; output != kNoOutput) {
+    Output& out = outputs_[output];
+    const bool elsewhere = out.data != nullptr && tensors_[operand].data != out.data;
+    out.insufficient = elsewhere && byte_count(tensors_[operand]) > out.capacity;
+    out.copy_back = elsewhere && !out.insufficient;
+  }
+}
+
+void Frame::place(uint32_t operand, bool bounded) {
+  Tensor& tensor = tensors_[operand];
+  const size_t bytes = byte_count(tensor);
+  if (const uint32_t output = output_of_[operand]; output != kNoOutput) {
+    const Output& out = outputs_[output];
+    const bool fits =
+        out.data != nullptr && bytes <= out.capacity && is_aligned(out.data, tensor.type);
+    // A bound says nothing about what the client must have room for.
+    tensor.data = fits && !bounded ? out.data : own_[operand].reserve(bytes);
+    return;
+  }
+  const size_t offset = program_.arena_offset(operand);
+  if (as_planned_ && offset != Program::kNotPlanned && !bounded)
+    tensor.data = static_cast<uint8_t*>(arena_.data()) + offset;
+  else
+    tensor.data = own_[operand].reserve(bytes);
+}
+
+void Frame::settle(uint32_t operand) {
+  shaped_[operand] = true;
+  const uint32_t output = output_of_[operand];
+  if (output == kNoOutput) return;
+  Output& out = outputs_[output];
+  const Tensor& tensor = tensors_[operand];
+  const bool elsewhere = out.data != nullptr && tensor.data != out.data;
+  out.insufficient = elsewhere && byte_count(tensor) > out.capacity;
+  out.copy_back = false;
+  if (elsewhere && !out.insufficient) std::memcpy(out.data, tensor.data, byte_count(tensor));
+}
+
+Status Frame::assign(uint32_t operand, const Tensor& value, std::string* message) {
+  if (!agrees(program_.model().operands()[operand], value.shape, message))
+    return ANEURALNETWORKS_BAD_DATA;
+  tensors_[operand].shape = value.shape;
+  place(operand, false);
+  std::memcpy(tensors_[operand].data, value.data, byte_count(value));
+  settle(operand);
+  return kOk;
+}
+
+bool Frame::any_insufficient() const {
+  for (const Output& out : outputs_)
+    if (out.insufficient) return true;
+  return false;
+}
+
+Status Frame::run(const RunContext& context) {
+  bind();
+  bound_as_planned_ = false;
+  const bool all_planned = as_planned_ && program_.all_fixed();
+  constexpr Status kTooSmall = ANEURALNETWORKS_OUTPUT_INSUFFICIENT_SIZE;
+  if (all_planned && any_insufficient()) {
+    failure_ = {"an output buffer is too small", -1};
+    return kTooSmall;
+  }
+  for (const Step& step : program_.steps())
+    if (Status status = run_step(step, context)) return status;
+  bound_as_planned_ = all_planned;
+  for (uint32_t i = 0; i < outputs_.size(); ++i)
+    if (outputs_[i].copy_back)
+      std::memcpy(outputs_[i].data, output(i).data, byte_count(output(i)));
+  if (!any_insufficient()) return kOk;
+  failure_ = {"an output buffer is too small", -1};
+  return kTooSmall;
+}
+
+Status Frame::run_step(const Step& step, const RunContext& context) {
+  const bool profiling = context.profile != nullptr;
+  const Clock::time_point start = profiling ? Clock::now() : Clock::time_point();
+  std::string message;
+  Status status = kOk;
+  if (has_passed(context.deadline)) {
+    status = ANEURALNETWORKS_MISSED_DEADLINE_TRANSIENT;
+    message = "the computation's time is over before this operation";
+  } else if (step.is_control_flow()) {
+    status = run_control_flow(*this, step, context, &message);
+  } else if (as_planned_ && step.fixed) {
+    status = step.implementation->run(nodes_[step.number], step.prepared.get());
+  } else {
+    status = run_unplanned(step, &message);
+  }
+  if (profiling) context.profile[step.number] = (Clock::now() - start).count();
+  if (status == kOk) return kOk;
+  failure_ = {format("operation %u (%s): %s", step.number, step.operation->entry->name,
+                     message.empty() ? nodes_.message() : message.c_str()),
+              static_cast<int32_t>(step.number)};
+  return status;
+}
+
+}  // namespace nnapi::host

@@ -1,0 +1,93 @@
+// One run of a program: the tensors, the memory behind them, and the loop over the steps.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "host/buffer.h"
+#include "host/error.h"
+#include "host/node.h"
+#include "host/program.h"
+
+namespace nnapi::host {
+
+// What holds for a whole computation, submodels included.
+struct RunContext {
+  Deadline deadline;
+  Clock::duration loop_timeout{};
+  uint64_t* profile = nullptr;  // nanoseconds by operation of the main model
+};
+
+// A program whose shapes are all known runs in the planned arena and allocates nothing. Steps whose
+// shapes are not known, or every step when the inputs differ from what the plan was made for, go
+// one by one: infer, allocate, prepare, run (unplanned_step.cpp).
+class Frame {
+ public:
+  explicit Frame(const Program& program);
+
+  // ---- before each run, for every input and output of the model
+  void set_input(uint32_t i, const void* data, const Shape& shape);
+  void omit_input(uint32_t i);
+  // data null: the frame keeps the result in memory of its own. A result larger than `capacity` is
+  // kept as well, and run ends with OUTPUT_INSUFFICIENT_SIZE.
+  void set_output(uint32_t i, void* data, size_t capacity);
+
+  Status run(const RunContext& context);
+
+  // ---- after a run
+  const Failure& failure() const { return failure_; }
+  const Tensor& output(uint32_t i) const { return tensors_[program_.model().outputs()[i]]; }
+  // Was its shape found before the run ended?
+  bool has_shape(uint32_t i) const { return shaped_[program_.model().outputs()[i]]; }
+  bool is_insufficient(uint32_t i) const { return outputs_[i].insufficient; }
+
+  // ---- for control flow
+  const Tensor& tensor(uint32_t operand) const { return tensors_[operand]; }
+  bool is_omitted(uint32_t operand) const { return omitted_[operand]; }
+  // Gives an output of the step being run the shape and contents of `value`.
+  Status assign(uint32_t operand, const Tensor& value, std::string* message);
+
+ private:
+  static constexpr uint32_t kNoOutput = UINT32_MAX;
+  struct Output {
+    void* data = nullptr;
+    size_t capacity = 0;
+    bool insufficient = false;
+    bool copy_back = false;  // computed in own_, belongs into data
+  };
+  // What an unplanned step made of the shapes that it saw last.
+  struct Remembered {
+    bool valid = false;
+    std::vector<Shape> inputs, outputs;
+    std::unique_ptr<Prepared> prepared;
+  };
+
+  void bind();
+  void bind_planned(uint32_t operand);
+  Status run_step(const Step& step, const RunContext& context);
+  Status run_unplanned(const Step& step, std::string* message);
+  Status infer_and_prepare(const Step& step, const Prepared** prepared, std::string* message);
+  bool remembers(const Step& step, const Remembered& memory) const;
+  // Finds memory for an operand whose shape, or the bound of it, has become known.
+  void place(uint32_t operand, bool bounded);
+  // Its contents and final shape are there.
+  void settle(uint32_t operand);
+  bool any_insufficient() const;
+
+  const Program& program_;
+  std::vector<Tensor> tensors_;
+  NodeTable nodes_;
+  std::vector<bool> omitted_, shaped_;
+  std::vector<uint32_t> output_of_;  // by operand: number of the model's output, or kNoOutput
+  std::vector<Output> outputs_;
+  bool as_planned_ = false;  // the inputs have the shapes that the plan was made for
+  bool bound_as_planned_ = false;
+  bool omitted_changed_ = false;
+  Buffer arena_, scratch_;
+  std::vector<Buffer> own_;  // by operand
+  std::vector<Remembered> remembered_;
+  std::unique_ptr<Prepared> prepared_once_;
+  Failure failure_;
+};
+
+}  // namespace nnapi::host

@@ -1,0 +1,122 @@
+#include "host/program.h"
+
+#include "host/error.h"
+#include "host/frame.h"
+#include "host/node.h"
+#include "host/validation.h"
+
+namespace nnapi::host {
+namespace {
+
+constexpr size_t kKeptFrames = 64;
+
+}  // namespace
+
+Program::~Program() = default;
+
+Status Program::build(std::shared_ptr<const Model> model, bool relaxed, const Deadline& deadline,
+                      ProgramMap* programs, std::shared_ptr<const Program>* program) {
+  if (auto found = programs->find(model.get()); found != programs->end()) {
+    *program = found->second;
+    return kOk;
+  }
+  std::shared_ptr<Program> built(new Program(model));
+  built->relaxed_ = relaxed;
+  for (uint32_t number : model->run_order())
+    if (Status status = built->add_step(number, deadline, programs)) return status;
+  if (Status status = built->prepare_steps(deadline)) return status;
+  built->plan();
+  built->frames_.reserve(kKeptFrames);
+  programs->emplace(model.get(), built);
+  *program = std::move(built);
+  return kOk;
+}
+
+Status Program::add_step(uint32_t number, const Deadline& deadline, ProgramMap* programs) {
+  const OperationNode& operation = model_->operations()[number];
+  if (operation.entry->operation == nullptr)
+    return refuse(operation, number, "is not implemented by this runtime");
+  Step& step = steps_.emplace_back();
+  step.number = number;
+  step.operation = &operation;
+  step.implementation = operation.entry->operation;
+  step.fixed = model_->shapes().fixed[number];
+  if (!step.fixed) all_fixed_ = false;
+  size_t found = 0;
+  for (uint32_t index : operation.inputs) {
+    const Operand& operand = model_->operands()[index];
+    if (operand.lifetime != Lifetime::kModel) continue;
+    if (Status status =
+            build(operand.model, relaxed_, deadline, programs, &step.models[found++]))
+      return status;
+  }
+  return kOk;
+}
+
+Status Program::prepare_steps(const Deadline& deadline) {
+  std::vector<Tensor> tensors = model_->shapes().tensors;
+  NodeTable nodes(*model_, tensors.data(), relaxed_);
+  for (Step& step : steps_) {
+    if (has_passed(deadline))
+      return fail(ANEURALNETWORKS_MISSED_DEADLINE_TRANSIENT,
+                  "Compilation_finish: out of time before operation %u (%s)", step.number,
+                  step.operation->entry->name);
+    if (!step.fixed || step.implementation->prepare == nullptr) continue;
+    nodes.clear_message();
+    step.prepared = step.implementation->prepare(nodes[step.number]);
+    if (nodes.message()[0] != '\0')
+      return refuse(*step.operation, step.number, "%s", nodes.message());
+  }
+  return kOk;
+}
+
+// A temporary of known shape lives from the step that writes it to the last one that reads it,
+// scratch memory for one step.
+void Program::plan() {
+  const auto& operands = model_->operands();
+  const InferredShapes& shapes = model_->shapes();
+  constexpr uint32_t kNever = UINT32_MAX;
+  std::vector<uint32_t> first(operands.size(), kNever), last(operands.size(), 0);
+  for (uint32_t i = 0; i < steps_.size(); ++i) {
+    for (uint32_t operand : steps_[i].operation->outputs) first[operand] = last[operand] = i;
+    for (uint32_t operand : steps_[i].operation->inputs) last[operand] = i;
+  }
+
+  arena_offset_.assign(operands.size(), kNotPlanned);
+  std::vector<BufferUse> uses;
+  std::vector<size_t*> places;
+  for (uint32_t i = 0; i < operands.size(); ++i) {
+    if (operands[i].lifetime != Lifetime::kTemporary || !shapes.known[i]) continue;
+    const Tensor& tensor = shapes.tensors[i];
+    uses.push_back({tensor.count() * element_size(tensor.type), first[i], last[i]});
+    places.push_back(&arena_offset_[i]);
+  }
+  for (uint32_t i = 0; i < steps_.size(); ++i) {
+    if (!steps_[i].prepared || steps_[i].prepared->scratch_bytes == 0) continue;
+    uses.push_back({steps_[i].prepared->scratch_bytes, i, i});
+    places.push_back(&steps_[i].scratch_offset);
+  }
+  const MemoryPlan plan = plan_memory(uses);
+  for (size_t i = 0; i < uses.size(); ++i) *places[i] = plan.offsets[i];
+  arena_bytes_ = plan.peak;
+  unshared_bytes_ = plan.sum;
+}
+
+std::unique_ptr<Frame> Program::take_frame() const {
+  {
+    std::lock_guard lock(mutex_);
+    if (!frames_.empty()) {
+      auto frame = std::move(frames_.back());
+      frames_.pop_back();
+      return frame;
+    }
+  }
+  return std::make_unique<Frame>(*this);
+}
+
+void Program::give_back(std::unique_ptr<Frame> frame) const {
+  std::lock_guard lock(mutex_);
+  if (frames_.size() < kKeptFrames) frames_.push_back(std::move(frame));
+}
+
+}  // namespace nnapi::host

@@ -1,0 +1,97 @@
+// A model made ready to run: operations in order, what they prepared, and where temporaries lie.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "host/memory_plan.h"
+#include "host/model.h"
+
+namespace nnapi::host {
+
+class Frame;
+class Program;
+
+using Clock = std::chrono::steady_clock;
+using Deadline = std::optional<Clock::time_point>;
+inline bool has_passed(const Deadline& deadline) { return deadline && Clock::now() >= *deadline; }
+
+// Programs of a main model and of all the models it refers to, each made once.
+using ProgramMap = std::map<const Model*, std::shared_ptr<const Program>>;
+
+struct Step {
+  uint32_t number;  // the operation's, in the model
+  const OperationNode* operation;
+  const Operation* implementation;
+  // Output shapes and `prepared` hold for every execution whose inputs have the declared shapes.
+  bool fixed = false;
+  std::unique_ptr<Prepared> prepared;
+  size_t scratch_offset = 0;
+  // IF: then, else. WHILE: condition, body.
+  std::shared_ptr<const Program> models[2];
+  bool is_control_flow() const { return models[0] != nullptr; }
+};
+
+class Program {
+ public:
+  static constexpr size_t kNotPlanned = SIZE_MAX;
+
+  // Prepares every operation whose shapes are known. Fails with MISSED_DEADLINE_TRANSIENT when the
+  // deadline passes first.
+  static Status build(std::shared_ptr<const Model> model, bool relaxed, const Deadline& deadline,
+                      ProgramMap* programs, std::shared_ptr<const Program>* program);
+  ~Program();
+
+  const Model& model() const { return *model_; }
+  bool relaxed() const { return relaxed_; }
+  const std::vector<Step>& steps() const { return steps_; }
+  // Offset of an operand in the arena, or kNotPlanned.
+  size_t arena_offset(uint32_t operand) const { return arena_offset_[operand]; }
+  size_t arena_bytes() const { return arena_bytes_; }
+  // What temporaries and scratch memory would take if they shared nothing.
+  size_t unshared_bytes() const { return unshared_bytes_; }
+  // Is nothing left to be found out at run time?
+  bool all_fixed() const { return all_fixed_; }
+
+  // The state of one run. Returned frames are used again, so that after the first run of as many
+  // executions as run at once nothing is allocated.
+  std::unique_ptr<Frame> take_frame() const;
+  void give_back(std::unique_ptr<Frame> frame) const;
+
+ private:
+  explicit Program(std::shared_ptr<const Model> model) : model_(std::move(model)) {}
+  Status add_step(uint32_t number, const Deadline& deadline, ProgramMap* programs);
+  Status prepare_steps(const Deadline& deadline);
+  void plan();
+
+  std::shared_ptr<const Model> model_;
+  bool relaxed_ = false;
+  bool all_fixed_ = true;
+  std::vector<Step> steps_;
+  std::vector<size_t> arena_offset_;
+  size_t arena_bytes_ = 0, unshared_bytes_ = 0;
+  mutable std::mutex mutex_;
+  mutable std::vector<std::unique_ptr<Frame>> frames_;
+};
+
+// A frame for as long as it is needed.
+class FrameLease {
+ public:
+  explicit FrameLease(const Program& program)
+      : program_(program), frame_(program.take_frame()) {}
+  ~FrameLease() { program_.give_back(std::move(frame_)); }
+  FrameLease(const FrameLease&) = delete;
+  FrameLease& operator=(const FrameLease&) = delete;
+  Frame* operator->() const { return frame_.get(); }
+  Frame& operator*() const { return *frame_; }
+
+ private:
+  const Program& program_;
+  std::unique_ptr<Frame> frame_;
+};
+
+}  // namespace nnapi::host
