@@ -107,7 +107,8 @@ uint64_t hash_once(const Model& model, Known& known) {
     hash.add_list(operand.channel_scales);
     hash.add_value(static_cast<int>(operand.lifetime));
     uint32_t bytes = 0;
-    if (operand.lifetime == Lifetime::kConstant && byte_size(operand.type, operand.dimensions, &bytes))
+    if (operand.lifetime == Lifetime::kConstant &&
+        byte_size(operand.type, operand.dimensions, &bytes))
       hash.add(operand.value, bytes);
     if (operand.lifetime == Lifetime::kModel) hash.add_value(hash_once(*operand.model, known));
   }

@@ -78,8 +78,7 @@ Status Compilation::finish() {
   if (timeout_) deadline = Clock::now() + *timeout_;
   ProgramMap programs;
   std::shared_ptr<const Program> program;
-  if (Status status =
-          Program::build(model_, model_->relaxed(), deadline, &programs, &program))
+  if (Status status = Program::build(model_, model_->relaxed(), deadline, &programs, &program))
     return status;
   if (cache_token_) refresh_cache(cache_directory_, *cache_token_, *model_);
   // The first execution finds its memory ready.

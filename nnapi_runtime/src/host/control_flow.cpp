@@ -35,8 +35,7 @@ void keep_outputs(Frame& inner, const Program& program) {
 }
 
 Status run_if(Frame& frame, const Step& step, const RunContext& context, std::string* message) {
-  const bool condition =
-      *frame.tensor(step.operation->inputs[kIfCondition]).as<uint8_t>() != 0;
+  const bool condition = *frame.tensor(step.operation->inputs[kIfCondition]).as<uint8_t>() != 0;
   const Program& program = *step.models[condition ? 0 : 1];
   FrameLease branch(program);
   give_values(frame, step, kIfFirstValue, *branch);

@@ -24,7 +24,8 @@ struct Checker {
 
   const Operand& input(uint32_t i) const { return operands[node.inputs[i]]; }
   uint32_t first_value() const {
-    return node.entry->code == ANEURALNETWORKS_IF ? kIfFirstValue : kWhileFirstValue;
+    if (node.entry->code == ANEURALNETWORKS_IF) return kIfFirstValue;
+    return kWhileFirstValue;
   }
 
   // Inputs of the referenced model against the values that the operation gives.
@@ -56,8 +57,8 @@ struct Checker {
     const Model& model = *input(position).model;
     if (Status status = check_inputs(role, model)) return status;
     if (model.outputs().size() != node.outputs.size())
-      return refuse(node, number, "has %zu outputs but the %s model gives %zu",
-                    node.outputs.size(), role, model.outputs().size());
+      return refuse(node, number, "has %zu outputs but the %s model gives %zu", node.outputs.size(),
+                    role, model.outputs().size());
     for (uint32_t i = 0; i < node.outputs.size(); ++i)
       if (Status status =
               check_output(role, model, i, operands[node.outputs[i]], "operation's output"))
@@ -76,7 +77,8 @@ struct Checker {
     if (Status status = check_inputs("body", body)) return status;
     const size_t given = body.outputs().size();
     if (given < node.outputs.size() || given > body.inputs().size())
-      return refuse(node, number, "has %zu outputs but the body model gives %zu values and takes %zu",
+      return refuse(node, number,
+                    "has %zu outputs but the body model gives %zu values and takes %zu",
                     node.outputs.size(), given, body.inputs().size());
     for (uint32_t i = 0; i < given; ++i) {
       if (i < node.outputs.size())

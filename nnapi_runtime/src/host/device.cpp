@@ -18,15 +18,16 @@ Status check_devices(const char* function, const ANeuralNetworksDevice* const* d
                      uint32_t count) {
   if (devices == nullptr)
     return fail(ANEURALNETWORKS_UNEXPECTED_NULL, "%s: the list of devices is null", function);
-  if (count == 0) return fail(ANEURALNETWORKS_BAD_DATA, "%s: the list of devices is empty", function);
+  if (count == 0)
+    return fail(ANEURALNETWORKS_BAD_DATA, "%s: the list of devices is empty", function);
   for (uint32_t i = 0; i < count; ++i) {
     if (devices[i] == nullptr)
       return fail(ANEURALNETWORKS_UNEXPECTED_NULL, "%s: device %u is null", function, i);
     if (!is_device(devices[i]))
-      return fail(ANEURALNETWORKS_BAD_DATA, "%s: device %u is not one of this library", function, i);
+      return fail(ANEURALNETWORKS_BAD_DATA, "%s: device %u is not one of this library", function,
+                  i);
   }
-  if (count > 1)
-    return fail(ANEURALNETWORKS_BAD_DATA, "%s: a device is listed twice", function);
+  if (count > 1) return fail(ANEURALNETWORKS_BAD_DATA, "%s: a device is listed twice", function);
   return kOk;
 }
 

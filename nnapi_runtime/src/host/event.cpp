@@ -19,8 +19,8 @@ std::shared_ptr<Event> Event::start(std::shared_ptr<Execution> execution,
                dependencies = std::move(dependencies), duration] {
     for (const auto& dependency : dependencies)
       if (dependency->wait() != kOk) {
-        Failure failure{"a computation that this one depends on has failed: " +
-                            last_failure().text, -1};
+        Failure failure{"a computation that this one depends on has failed: " + last_failure().text,
+                        -1};
         event->finish(execution->abandon(ANEURALNETWORKS_OP_FAILED, failure), failure);
         return;
       }

@@ -105,7 +105,9 @@ Status Execution::end(Status status, Failure failure) {
   return status;
 }
 
-Status Execution::abandon(Status status, Failure failure) { return end(status, std::move(failure)); }
+Status Execution::abandon(Status status, Failure failure) {
+  return end(status, std::move(failure));
+}
 
 Status Execution::compute(uint64_t duration) {
   const Clock::time_point start = Clock::now();
@@ -125,7 +127,7 @@ Status Execution::run(uint64_t duration, Failure* failure) {
   const Program& program = compilation_->program();
   RunContext context;
   if (timeout_ > 0 || duration > 0) {
-    const uint64_t shorter = timeout_ == 0    ? duration
+    const uint64_t shorter = timeout_ == 0   ? duration
                              : duration == 0 ? timeout_
                                              : std::min(timeout_, duration);
     context.deadline = Clock::now() + bounded_duration(shorter);
@@ -153,10 +155,10 @@ Status Execution::bind(Frame& frame, Failure* failure) {
     const void* data = input.data;
     if (data == nullptr) {  // a memory with roles
       if (!input.memory->is_initialized() || input.memory->dimensions() != input.dimensions) {
-        failure->text = format("input %u: %s", i,
-                               input.memory->is_initialized()
-                                   ? "the memory holds a tensor of another shape"
-                                   : "nothing was written to the memory yet");
+        failure->text =
+            format("input %u: %s", i,
+                   input.memory->is_initialized() ? "the memory holds a tensor of another shape"
+                                                  : "nothing was written to the memory yet");
         return ANEURALNETWORKS_BAD_DATA;
       }
       data = input.memory->data();
@@ -179,8 +181,7 @@ Status Execution::bind(Frame& frame, Failure* failure) {
 }
 
 Status Execution::collect(Frame& frame, Status status, Failure* failure) {
-  const bool has_results =
-      status == kOk || status == ANEURALNETWORKS_OUTPUT_INSUFFICIENT_SIZE;
+  const bool has_results = status == kOk || status == ANEURALNETWORKS_OUTPUT_INSUFFICIENT_SIZE;
   for (uint32_t i = 0; i < outputs_.size(); ++i) {
     Argument& output = outputs_[i];
     Memory* memory = output.memory && output.memory->has_roles() ? output.memory.get() : nullptr;

@@ -70,12 +70,13 @@ class Execution {
 
   // execution_arguments.cpp
   const Operand& operand_of(Role role, uint32_t index) const;
-  Argument& argument(Role role, uint32_t i) { return (role == Role::kInput ? inputs_ : outputs_)[i]; }
+  Argument& argument(Role role, uint32_t i) {
+    return (role == Role::kInput ? inputs_ : outputs_)[i];
+  }
   Status check_slot(Role role, uint32_t index);
   Status check_type(Role role, uint32_t index, const ANeuralNetworksOperandType* type,
                     bool may_be_unknown, Dimensions* dimensions) const;
-  Status check_length(Role role, uint32_t index, const Dimensions& dimensions,
-                      size_t length) const;
+  Status check_length(Role role, uint32_t index, const Dimensions& dimensions, size_t length) const;
 
   Status check_preparing(const char* function) const;
   Status check_explicit_device(const char* function) const;

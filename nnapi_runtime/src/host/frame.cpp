@@ -156,8 +156,7 @@ Status Frame::run(const RunContext& context) {
     if (Status status = run_step(step, context)) return status;
   bound_as_planned_ = all_planned;
   for (uint32_t i = 0; i < outputs_.size(); ++i)
-    if (outputs_[i].copy_back)
-      std::memcpy(outputs_[i].data, output(i).data, byte_count(output(i)));
+    if (outputs_[i].copy_back) std::memcpy(outputs_[i].data, output(i).data, byte_count(output(i)));
   if (!any_insufficient()) return kOk;
   failure_ = {"an output buffer is too small", -1};
   return kTooSmall;

@@ -90,4 +90,19 @@ class Frame {
   Failure failure_;
 };
 
+// A frame for as long as it is needed.
+class FrameLease {
+ public:
+  explicit FrameLease(const Program& program) : program_(program), frame_(program.take_frame()) {}
+  ~FrameLease() { program_.give_back(std::move(frame_)); }
+  FrameLease(const FrameLease&) = delete;
+  FrameLease& operator=(const FrameLease&) = delete;
+  Frame* operator->() const { return frame_.get(); }
+  Frame& operator*() const { return *frame_; }
+
+ private:
+  const Program& program_;
+  std::unique_ptr<Frame> frame_;
+};
+
 }  // namespace nnapi::host

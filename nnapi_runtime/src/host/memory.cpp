@@ -29,8 +29,8 @@ Status Memory::map(size_t size, int protection, int fd, size_t offset,
   if (end >= 0 && static_cast<uint64_t>(end) < offset + size)
     return fail(ANEURALNETWORKS_UNMAPPABLE, "%s: the file has %lld bytes, %zu at %zu are asked for",
                 kFunction, static_cast<long long>(end), size, offset);
-  void* mapping = mmap(nullptr, size + lead, protection, MAP_SHARED, fd,
-                       static_cast<off_t>(offset - lead));
+  void* mapping =
+      mmap(nullptr, size + lead, protection, MAP_SHARED, fd, static_cast<off_t>(offset - lead));
   if (mapping == MAP_FAILED)
     return fail(ANEURALNETWORKS_UNMAPPABLE, "%s: mmap: %s", kFunction, std::strerror(errno));
   std::shared_ptr<Memory> made(new Memory);
@@ -113,13 +113,13 @@ Status Memory::copy(Memory& from, Memory& to) {
   if (!from.readable_) return refuse("the source was mapped without PROT_READ");
   if (!to.writable_) return refuse("the destination was mapped without PROT_WRITE");
   if (to.has_roles()) {
-    const bool same_type = !from.has_roles() || (from.type_ == to.type_ &&
-                                                 from.scale_ == to.scale_ &&
-                                                 from.zero_point_ == to.zero_point_);
+    const bool same_type =
+        !from.has_roles() ||
+        (from.type_ == to.type_ && from.scale_ == to.scale_ && from.zero_point_ == to.zero_point_);
     if (!same_type) return refuse("the memories are for operands of different types");
     if (!to.settle(from.has_roles() ? from.dimensions_ : Dimensions{}))
-      return refuse("the source is " + to_string(from.dimensions_) + ", the destination was made for " +
-                    to_string(to.declared_));
+      return refuse("the source is " + to_string(from.dimensions_) +
+                    ", the destination was made for " + to_string(to.declared_));
   }
   if (from.size_ != to.size_)
     return refuse("the source has " + std::to_string(from.size_) + " bytes, the destination " +

@@ -29,8 +29,8 @@ Status MemoryDescriptor::add_role(std::shared_ptr<const Compilation> compilation
   if (!(frequency > 0.0f && frequency <= 1.0f))
     return refuse("the frequency must be above 0 and at most 1");
   const Operand& operand = model.operands()[list[index]];
-  if (!roles_.empty() && (operand.type != type_ || operand.scale != scale_ ||
-                          operand.zero_point != zero_point_))
+  if (!roles_.empty() &&
+      (operand.type != type_ || operand.scale != scale_ || operand.zero_point != zero_point_))
     return refuse("the type differs from that of the roles before");
   if (!is_tensor_type(operand.type) && !dimensions_.empty())
     return refuse("a scalar can't have the dimensions " + to_string(dimensions_));
@@ -67,8 +67,7 @@ Status MemoryDescriptor::finish() {
 
 Status MemoryDescriptor::create_memory(std::shared_ptr<Memory>* memory) const {
   if (!finished_)
-    return fail(ANEURALNETWORKS_BAD_STATE,
-                "Memory_createFromDesc: the descriptor is not finished");
+    return fail(ANEURALNETWORKS_BAD_STATE, "Memory_createFromDesc: the descriptor is not finished");
   uint32_t bytes;
   if (!byte_size(type_, dimensions_, &bytes))
     return fail(ANEURALNETWORKS_BAD_DATA, "Memory_createFromDesc: %s is larger than 4 GiB",

@@ -112,8 +112,8 @@ Status check_operation(const std::vector<Operand>& operands, const OperationNode
 
   const Fit fit = best_fit(operands, node);
   if (fit.form == nullptr)
-    return refuse(node, number, "does not take %zu inputs and give %zu outputs",
-                  node.inputs.size(), node.outputs.size());
+    return refuse(node, number, "does not take %zu inputs and give %zu outputs", node.inputs.size(),
+                  node.outputs.size());
   if (!fit.complete()) {
     const bool is_input = fit.fitting < fit.inputs.size();
     const size_t position = is_input ? fit.fitting : fit.fitting - fit.inputs.size();

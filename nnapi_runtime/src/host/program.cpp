@@ -12,6 +12,7 @@ constexpr size_t kKeptFrames = 64;
 
 }  // namespace
 
+Program::Program(std::shared_ptr<const Model> model) : model_(std::move(model)) {}
 Program::~Program() = default;
 
 Status Program::build(std::shared_ptr<const Model> model, bool relaxed, const Deadline& deadline,
@@ -46,8 +47,7 @@ Status Program::add_step(uint32_t number, const Deadline& deadline, ProgramMap* 
   for (uint32_t index : operation.inputs) {
     const Operand& operand = model_->operands()[index];
     if (operand.lifetime != Lifetime::kModel) continue;
-    if (Status status =
-            build(operand.model, relaxed_, deadline, programs, &step.models[found++]))
+    if (Status status = build(operand.model, relaxed_, deadline, programs, &step.models[found++]))
       return status;
   }
   return kOk;

@@ -63,7 +63,7 @@ class Program {
   void give_back(std::unique_ptr<Frame> frame) const;
 
  private:
-  explicit Program(std::shared_ptr<const Model> model) : model_(std::move(model)) {}
+  explicit Program(std::shared_ptr<const Model> model);
   Status add_step(uint32_t number, const Deadline& deadline, ProgramMap* programs);
   Status prepare_steps(const Deadline& deadline);
   void plan();
@@ -76,22 +76,6 @@ class Program {
   size_t arena_bytes_ = 0, unshared_bytes_ = 0;
   mutable std::mutex mutex_;
   mutable std::vector<std::unique_ptr<Frame>> frames_;
-};
-
-// A frame for as long as it is needed.
-class FrameLease {
- public:
-  explicit FrameLease(const Program& program)
-      : program_(program), frame_(program.take_frame()) {}
-  ~FrameLease() { program_.give_back(std::move(frame_)); }
-  FrameLease(const FrameLease&) = delete;
-  FrameLease& operator=(const FrameLease&) = delete;
-  Frame* operator->() const { return frame_.get(); }
-  Frame& operator*() const { return *frame_; }
-
- private:
-  const Program& program_;
-  std::unique_ptr<Frame> frame_;
 };
 
 }  // namespace nnapi::host

@@ -11,8 +11,7 @@ namespace nnapi::host {
 
 std::string to_string(const Shape& shape) {
   std::string text = "[";
-  for (uint32_t i = 0; i < shape.rank(); ++i)
-    text += (i ? ", " : "") + std::to_string(shape[i]);
+  for (uint32_t i = 0; i < shape.rank(); ++i) text += (i ? ", " : "") + std::to_string(shape[i]);
   return text + "]";
 }
 
@@ -27,8 +26,8 @@ bool agrees(const Operand& operand, const Shape& shape, std::string* message) {
   for (uint32_t i = 0; same && i < declared.size(); ++i)
     same = declared[i] == 0 || declared[i] == shape[i];
   if (!same) {
-    *message = "the shape is " + to_string(shape) + " but the model declares " +
-               to_string(declared);
+    *message =
+        "the shape is " + to_string(shape) + " but the model declares " + to_string(declared);
     return false;
   }
   uint64_t bytes = element_size(operand.type);

@@ -90,8 +90,8 @@ class Workers {
   std::condition_variable wake_, done_;
   std::vector<std::thread> threads_;
   Job* job_ = nullptr;
-  int invited_ = 0;   // threads with a lower number take part in this round
-  int working_ = 0;   // of those, how many have not finished it
+  int invited_ = 0;  // threads with a lower number take part in this round
+  int working_ = 0;  // of those, how many have not finished it
   uint64_t round_ = 0;
 };
 
@@ -117,7 +117,9 @@ ThreadLimit::ThreadLimit(int count) : previous_(t_limit) {
 }
 ThreadLimit::~ThreadLimit() { t_limit = previous_; }
 
-void set_pool_size(int count) { g_size = count > 0 ? std::min(count, kMaxThreads) : default_size(); }
+void set_pool_size(int count) {
+  g_size = count > 0 ? std::min(count, kMaxThreads) : default_size();
+}
 
 int ThreadPool::size() const {
   const int size = g_size.load(std::memory_order_relaxed);

@@ -39,8 +39,7 @@ bool Frame::remembers(const Step& step, const Remembered& memory) const {
   return true;
 }
 
-Status Frame::infer_and_prepare(const Step& step, const Prepared** prepared,
-                                std::string* message) {
+Status Frame::infer_and_prepare(const Step& step, const Prepared** prepared, std::string* message) {
   const OperationNode& operation = *step.operation;
   const Model& model = program_.model();
   Remembered& memory = remembered_[step.number];
@@ -58,8 +57,8 @@ Status Frame::infer_and_prepare(const Step& step, const Prepared** prepared,
   nodes_.clear_message();
 
   // A scalar that is computed at run time is needed by every infer.
-  const bool needs_values = std::any_of(
-      operation.inputs.begin(), operation.inputs.end(), [&](uint32_t operand) {
+  const bool needs_values =
+      std::any_of(operation.inputs.begin(), operation.inputs.end(), [&](uint32_t operand) {
         const Tensor& tensor = tensors_[operand];
         return !omitted_[operand] && !tensor.constant && !is_tensor_type(tensor.type);
       });
@@ -119,7 +118,8 @@ Status Frame::run_unplanned(const Step& step, std::string* message) {
     const uint32_t operand = step.operation->outputs[i];
     std::string why;
     if (bounded && !agrees(program_.model().operands()[operand], node.out(i).shape, &why)) {
-      *message = "output " + std::to_string(i) + " (operand " + std::to_string(operand) + "): " + why;
+      *message =
+          "output " + std::to_string(i) + " (operand " + std::to_string(operand) + "): " + why;
       return ANEURALNETWORKS_BAD_DATA;
     }
     settle(operand);

@@ -49,8 +49,8 @@ Status check_operations(const Model& model) {
       if (lifetime != Lifetime::kTemporary && lifetime != Lifetime::kOutput)
         return refuse(node, number, "output operand %u is a constant or a model input", index);
     }
-    const bool control = node.entry->code == ANEURALNETWORKS_IF ||
-                         node.entry->code == ANEURALNETWORKS_WHILE;
+    const bool control =
+        node.entry->code == ANEURALNETWORKS_IF || node.entry->code == ANEURALNETWORKS_WHILE;
     if (control)
       if (Status status = check_control_flow(operands, node, number)) return status;
   }
@@ -66,8 +66,8 @@ Status find_order(const Model& model, std::vector<uint32_t>* order) {
   for (uint32_t number = 0; number < operations.size(); ++number)
     for (uint32_t index : operations[number].outputs) {
       if (writer[index] != kNobody)
-        return refuse(operations[number], number, "output operand %u is written by operation %u too",
-                      index, writer[index]);
+        return refuse(operations[number], number,
+                      "output operand %u is written by operation %u too", index, writer[index]);
       writer[index] = number;
     }
 
@@ -83,8 +83,8 @@ Status find_order(const Model& model, std::vector<uint32_t>* order) {
       ++missing[number];
     }
   for (uint32_t i = 0; i < operands.size(); ++i)
-    if (writer[i] == kNobody && (operands[i].lifetime == Lifetime::kTemporary ||
-                                 operands[i].lifetime == Lifetime::kOutput))
+    if (writer[i] == kNobody &&
+        (operands[i].lifetime == Lifetime::kTemporary || operands[i].lifetime == Lifetime::kOutput))
       return refuse_operand(model, i, "is never written");
 
   std::priority_queue<uint32_t, std::vector<uint32_t>, std::greater<>> ready;

@@ -50,12 +50,12 @@ int ANeuralNetworksExecution_create(ANeuralNetworksCompilation* compilation,
   constexpr const char* kFunction = "Execution_create";
   if (execution == nullptr) return null_argument(kFunction);
   *execution = nullptr;
-  return with_shared<Compilation>(
-      kFunction, compilation, [&](std::shared_ptr<Compilation> c) -> Status {
-        if (Status status = c->check_ready(kFunction)) return status;
-        give(std::make_shared<Execution>(std::move(c)), execution);
-        return kOk;
-      });
+  return with_shared<Compilation>(kFunction, compilation,
+                                  [&](std::shared_ptr<Compilation> c) -> Status {
+                                    if (Status status = c->check_ready(kFunction)) return status;
+                                    give(std::make_shared<Execution>(std::move(c)), execution);
+                                    return kOk;
+                                  });
 }
 
 void ANeuralNetworksExecution_free(ANeuralNetworksExecution* execution) {
@@ -202,12 +202,13 @@ int ANeuralNetworksBurst_create(ANeuralNetworksCompilation* compilation,
                                 ANeuralNetworksBurst** burst) {
   if (burst == nullptr) return null_argument("Burst_create");
   *burst = nullptr;
-  return with_shared<Compilation>(
-      "Burst_create", compilation, [&](std::shared_ptr<Compilation> c) -> Status {
-        if (Status status = c->check_ready("Burst_create")) return status;
-        give(std::make_shared<Burst>(std::move(c)), burst);
-        return kOk;
-      });
+  return with_shared<Compilation>("Burst_create", compilation,
+                                  [&](std::shared_ptr<Compilation> c) -> Status {
+                                    if (Status status = c->check_ready("Burst_create"))
+                                      return status;
+                                    give(std::make_shared<Burst>(std::move(c)), burst);
+                                    return kOk;
+                                  });
 }
 
 void ANeuralNetworksBurst_free(ANeuralNetworksBurst* burst) { release<Burst>("Burst_free", burst); }

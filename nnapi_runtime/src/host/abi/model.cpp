@@ -1,7 +1,7 @@
 // ANeuralNetworksModel_…
+#include "host/model.h"
 #include "host/abi/handles.h"
 #include "host/device.h"
-#include "host/model.h"
 
 using namespace nnapi::host;
 
