@@ -6,6 +6,7 @@
 
 #include "host/byte_table.h"
 #include "host/element_type.h"
+#include "host/exponential.h"
 #include "host/float16.h"
 #include "host/map_elements.h"
 
@@ -21,7 +22,7 @@ Status keep_shape(const Node& node) {
 
 // out[i] = f(in[i]) in float32, for float32 and float16.
 template <class F>
-Status map_real(const Node& node, F f, int64_t grain) {
+Status map_real(const Node& node, F f, int64_t grain = kElementGrain) {
   return with_element_type<float, _Float16>(
       node, node.in(kInput).type, [&]<class T>(ElementType<T>) {
         map_elements(
@@ -43,8 +44,7 @@ Status run_relu(const Node& node, const Prepared*) {
   Tensor& out = node.out(0);
   if (!is_quant8(in.type)) {
     const auto range = activation_range(kActivation);
-    return map_real(
-        node, [range](float x) { return range.clamp(x); }, kElementGrain);
+    return map_real(node, [range](float x) { return range.clamp(x); });
   }
   const auto range = quantised_activation_range(kActivation, out);
   return with_element_type<uint8_t, int8_t>(node, in.type, [&]<class Q>(ElementType<Q>) {
@@ -56,26 +56,17 @@ Status run_relu(const Node& node, const Prepared*) {
 
 // ---- LOGISTIC TANH HARD_SWISH: quantised, each is a table made at preparation.
 
-constexpr int64_t kCostlyGrain = kElementGrain / 8;
-
 struct Logistic {
-  static constexpr int64_t kGrain = kCostlyGrain;
-  template <class Real>
-  static Real of(Real x) {
-    return Real{1} / (Real{1} + std::exp(-x));
-  }
+  static float of(float x) { return logistic(x); }
+  static double of(double x) { return 1.0 / (1.0 + std::exp(-x)); }
 };
 
 struct Tanh {
-  static constexpr int64_t kGrain = kCostlyGrain;
-  template <class Real>
-  static Real of(Real x) {
-    return std::tanh(x);
-  }
+  static float of(float x) { return hyperbolic_tangent(x); }
+  static double of(double x) { return std::tanh(x); }
 };
 
 struct HardSwish {
-  static constexpr int64_t kGrain = kElementGrain;
   template <class Real>
   static Real of(Real x) {
     return x * std::min(std::max(x + Real{3}, Real{0}), Real{6}) / Real{6};
@@ -99,9 +90,7 @@ std::unique_ptr<Prepared> prepare(const Node& node) {
 
 template <class F>
 Status run(const Node& node, const Prepared* prepared) {
-  if (!prepared)
-    return map_real(
-        node, [](float x) { return F::of(x); }, F::kGrain);
+  if (!prepared) return map_real(node, [](float x) { return F::of(x); });
   map_table(node, prepared);
   return kOk;
 }
@@ -116,7 +105,7 @@ Status run_elu(const Node& node, const Prepared*) {
         if (std::isnan(x)) return x;
         return std::max(0.0f, x) + std::min(0.0f, alpha * std::expm1(x));
       },
-      kCostlyGrain);
+      kElementGrain / 8);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include "host/byte_table.h"
 #include "host/element_type.h"
+#include "host/exponential.h"
 #include "host/float16.h"
 #include "host/map_elements.h"
 
@@ -28,8 +29,8 @@ Status run_real(const Node& node, const Prepared*) {
 }
 
 struct Exp {
-  static constexpr int64_t kGrain = kCostlyGrain;
-  static float of(float x) { return std::exp(x); }
+  static constexpr int64_t kGrain = kElementGrain;
+  static float of(float x) { return exponential(x); }
 };
 
 struct Log {

@@ -4,6 +4,7 @@
 
 #include "host/axis_view.h"
 #include "host/element_type.h"
+#include "host/exponential.h"
 #include "host/float16.h"
 #include "host/kernels/reference/softmax.h"
 #include "host/ops/axis.h"
@@ -79,8 +80,8 @@ Status run_softmax(const Node& node, const Prepared* prepared) {
   return with_element_type<float, _Float16>(node, in.type, [&]<class T>(ElementType<T>) {
     softmax(
         node.pool(), view, in.as<T>(), out.as<T>(), [](T x) { return to_float(x); },
-        [beta](float x, float largest) { return std::exp((x - largest) * beta); },
-        [](float y) { return from_float<T>(y); });
+        [beta](float x, float largest) { return exponential((x - largest) * beta); },
+        from_float<T>);
   });
 }
 

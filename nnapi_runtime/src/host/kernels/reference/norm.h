@@ -21,12 +21,10 @@ void normalize_length(ThreadPool& pool, const AxisView& view, const T* in, T* ou
     const T* x = in + start;
     T* y = out + start;
     double length[kSliceBlock];
-    std::fill_n(length, size_t{n}, 0.0);
-    for (size_t i = 0; i < view.size; ++i)
-      for (size_t j = 0; j < n; ++j) {
-        const double value = read(x[i * stride + j]);
-        length[j] += value * value;
-      }
+    sum_slices(view.size, stride, n, length, [=](size_t at, size_t) {
+      const double value = read(x[at]);
+      return value * value;
+    });
     for (size_t j = 0; j < n; ++j) length[j] = std::max(std::sqrt(length[j]), least);
     for (size_t i = 0; i < view.size; ++i)
       for (size_t j = 0; j < n; ++j) {
@@ -81,16 +79,12 @@ void normalize_variance(ThreadPool& pool, const AxisView& view, const T* in, T* 
     T* y = out + start;
     const double count = static_cast<double>(view.size);
     double mean[kSliceBlock], factor[kSliceBlock];
-    std::fill_n(mean, size_t{n}, 0.0);
-    std::fill_n(factor, size_t{n}, 0.0);
-    for (size_t i = 0; i < view.size; ++i)
-      for (size_t j = 0; j < n; ++j) mean[j] += to_float(x[i * stride + j]);
+    sum_slices(view.size, stride, n, mean, [=](size_t at, size_t) { return to_float(x[at]); });
     for (size_t j = 0; j < n; ++j) mean[j] /= count;
-    for (size_t i = 0; i < view.size; ++i)
-      for (size_t j = 0; j < n; ++j) {
-        const double distance = to_float(x[i * stride + j]) - mean[j];
-        factor[j] += distance * distance;
-      }
+    sum_slices(view.size, stride, n, factor, [&](size_t at, size_t j) {
+      const double distance = to_float(x[at]) - mean[j];
+      return distance * distance;
+    });
     for (size_t j = 0; j < n; ++j) factor[j] = p.gamma / std::sqrt(factor[j] / count + p.epsilon);
     for (size_t i = 0; i < view.size; ++i)
       for (size_t j = 0; j < n; ++j) {
