@@ -33,7 +33,8 @@ def plugin_manager(
             if not manager.is_registered(module):
                 _register(manager, module, f"{point.name}:{module.__name__}")
     for module in extra:
-        _register(manager, module, module.__name__)
+        if not manager.is_registered(module):
+            _register(manager, module, module.__name__)
     return manager
 
 
