@@ -178,10 +178,12 @@ class Manifest:
                 raise ModelError(
                     f"manifest.outputs names {result.spec.name!r}, which nothing makes"
                 )
-            if result.spec and result.python and result.spec.name not in self.constants:
-                raise ModelError(
-                    f"manifest.outputs: the number {result.spec.name!r} is no constant"
-                )
+            if result.spec and result.python:
+                constant = self.constants.get(result.spec.name)
+                if constant is None or constant.shape != ():
+                    raise ModelError(
+                        f"manifest.outputs: the number {result.spec.name!r} is no scalar constant"
+                    )
 
 
 def _shape(field: Field) -> Shape:
