@@ -24,9 +24,16 @@ struct Image {
                w = static_cast<uint32_t>(width), c = static_cast<uint32_t>(channels);
     return nchw ? Shape{b, c, h, w} : Shape{b, h, w, c};
   }
+  // Can a tensor have these sizes? (Products of them stay far from overflow then, even where one
+  // of them is zero.)
   bool fits() const {
-    for (int64_t size : {batch, height, width, channels})
+    int64_t product = 1;
+    for (int64_t size : {batch, height, width, channels}) {
       if (size < 0 || size > std::numeric_limits<int32_t>::max()) return false;
+      if (size == 0) continue;
+      if (product > (int64_t{1} << 40) / size) return false;
+      product *= size;
+    }
     return true;
   }
   int64_t pixels() const { return height * width; }
@@ -78,6 +85,11 @@ inline Status check_window(const Node& node, const WindowAxis& w, const char* ax
         "%s paddings %lld and %lld, must be from 0 to less than the filter's extent %lld", axis,
         ll(w.before), ll(w.after), ll(w.extent()));
   return kOk;
+}
+
+inline Status check_padding_scheme(const Node& node, int32_t scheme) {
+  if (scheme == ANEURALNETWORKS_PADDING_SAME || scheme == ANEURALNETWORKS_PADDING_VALID) return kOk;
+  return node.bad("padding scheme %d, must be 1 (same) or 2 (valid)", scheme);
 }
 
 }  // namespace nnapi::host

@@ -1,0 +1,77 @@
+// One description for everything in NNAPI that multiplies a window of input channels by weights:
+// the four convolutions, fully connected layers and matrix products.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "host/image.h"
+#include "host/operation.h"
+#include "host/requantise.h"
+
+namespace nnapi::host {
+
+// Distances in elements between neighbouring weights.
+struct WeightStrides {
+  int64_t out, row, column, in;
+};
+
+struct Convolution {
+  // ---- geometry
+  Image in, out;
+  bool in_nchw = false, out_nchw = false;
+  int64_t groups = 1;  // output channels of group g see the input channels of group g only
+  WindowAxis y, x;
+  // Not transposed: output position p sees inputs p * stride - before + tap * dilation.
+  // Transposed: input position p adds to outputs p * stride - before + tap.
+  bool transposed = false;
+  WeightStrides weight{};
+
+  // ---- elements
+  int32_t type = 0, weight_type = 0;
+  ClampRange<float> real_range{};  // of a float result
+  int32_t in_zero = 0, weight_zero = 0, out_zero = 0;
+  AccumulatorScale scale;
+  ClampRange<int32_t> step_range{};  // of a quantised result
+
+  int64_t group_in() const { return in.channels / groups; }
+  int64_t group_out() const { return out.channels / groups; }
+  bool quantised() const {
+    return type == ANEURALNETWORKS_TENSOR_QUANT8_ASYMM ||
+           type == ANEURALNETWORKS_TENSOR_QUANT8_ASYMM_SIGNED;
+  }
+  // What makes an 8-bit input unsigned by exclusive or.
+  uint8_t input_flip() const {
+    return type == ANEURALNETWORKS_TENSOR_QUANT8_ASYMM_SIGNED ? 0x80 : 0;
+  }
+
+  // Fills the second half from the operands; `activation` has passed check_activation.
+  void set_elements(const Tensor& input, const Tensor& weights, const Tensor& output,
+                    int32_t activation);
+};
+
+// Where the operands of one run are. A null bias counts as zero.
+struct ConvolutionData {
+  const void* input;
+  const void* weights;
+  const void* bias;
+  void* output;
+};
+
+// Plain loops: obviously right, for every type and layout.
+void convolve_reference(const Convolution& c, const ConvolutionData& data, ThreadPool& pool);
+
+// The same by the fastest kernels that fit, with everything that does not depend on the input done
+// beforehand. Made by plan_convolution below.
+class ConvolutionPlan : public Prepared {
+ public:
+  // `scratch` is scratch_bytes long.
+  virtual void run(const ConvolutionData& data, void* scratch, ThreadPool& pool) const = 0;
+};
+
+// Weights given now, with their bias if there is one, are constant and packed here; null weights
+// come with every run. Null if no fast kernel fits.
+std::unique_ptr<ConvolutionPlan> plan_convolution(const Convolution& c, const void* weights,
+                                                  const void* bias);
+
+}  // namespace nnapi::host

@@ -1,0 +1,145 @@
+#include "host/kernels/depthwise_plan.h"
+
+#include <algorithm>
+#include <type_traits>
+
+#include "host/kernels/simd/tile.h"
+#include "host/kernels/strips.h"
+#include "host/thread_pool.h"
+
+namespace nnapi::host {
+namespace {
+
+constexpr int64_t kMaxTaps = 1024;
+
+// Addresses of the input pixels that a strip of output pixels sees under each tap.
+template <class Element>
+class StripInputs {
+ public:
+  StripInputs(const Convolution& c, const Element* image, const Element* padding, int64_t oy)
+      : c_(c), image_(image), padding_(padding), oy_(oy) {}
+
+  const Element* const* get() const { return inputs_; }
+
+  // Moves to output pixels [ox, ox + pixels).
+  void move(int64_t ox, int pixels) {
+    const bool inside = is_inside(ox) && is_inside(ox + pixels - 1);
+    if (inside && inside_ && pixels == pixels_)
+      shift(ox - ox_);
+    else
+      find(ox, pixels);
+    ox_ = ox;
+    pixels_ = pixels;
+    inside_ = inside;
+  }
+
+ private:
+  bool is_inside(int64_t ox) const {
+    const int64_t first = ox * c_.x.stride - c_.x.before;
+    return first >= 0 && first + c_.x.extent() <= c_.in.width;
+  }
+
+  void find(int64_t ox, int pixels) {
+    int64_t tap = 0;
+    for (int64_t ky = 0; ky < c_.y.filter; ++ky) {
+      const int64_t iy = oy_ * c_.y.stride - c_.y.before + ky * c_.y.dilation;
+      const bool row_inside = iy >= 0 && iy < c_.in.height;
+      for (int64_t kx = 0; kx < c_.x.filter; ++kx, ++tap)
+        for (int p = 0; p < kStripPixels; ++p) {
+          const int64_t ix = (ox + p) * c_.x.stride - c_.x.before + kx * c_.x.dilation;
+          const bool inside = row_inside && p < pixels && ix >= 0 && ix < c_.in.width;
+          inputs_[tap * kStripPixels + p] =
+              inside ? image_ + (iy * c_.in.width + ix) * c_.out.channels : padding_;
+        }
+    }
+  }
+
+  // From one place inside the image to another: only the rows above and below it stay.
+  void shift(int64_t pixels) {
+    const int64_t by = pixels * c_.x.stride * c_.out.channels;
+    const int64_t row_taps = c_.x.filter * kStripPixels;
+    const Element** row = inputs_;
+    for (int64_t ky = 0; ky < c_.y.filter; ++ky, row += row_taps) {
+      if (row[0] == padding_) continue;
+      for (int64_t i = 0; i < row_taps; ++i) row[i] += by;
+    }
+  }
+
+  const Convolution& c_;
+  const Element *image_, *padding_;
+  int64_t oy_, ox_ = 0;
+  int pixels_ = 0;
+  bool inside_ = false;
+  const Element* inputs_[kMaxTaps * kStripPixels];
+};
+
+template <class Element>
+class DepthwisePlan final : public PackedPlan {
+ public:
+  explicit DepthwisePlan(const Convolution& c) : PackedPlan(c, c.group_out()) {}
+
+ private:
+  size_t packed_bytes() const override { return strip_bytes(c_, loops_); }
+  void pack(const void* weights, const void* bias, char* to) const override {
+    pack_strips(c_, loops_, weights, bias, to);
+  }
+
+  void compute(const void* input, void* output, const char* packed,
+               ThreadPool& pool) const override {
+    const int64_t row_work = c_.out.width * c_.out.channels * c_.y.filter * c_.x.filter;
+    parallel_for(pool, c_.out.batch * c_.out.height, 1 + 65536 / row_work,
+                 [&](int64_t begin, int64_t end) {
+                   for (int64_t row = begin; row < end; ++row)
+                     compute_row(static_cast<const Element*>(input), static_cast<Element*>(output),
+                                 packed, row);
+                 });
+  }
+
+  void compute_row(const Element* input, Element* output, const char* packed, int64_t row) const {
+    const int64_t b = row / c_.out.height, oy = row % c_.out.height;
+    const Element* image = input + b * c_.in.pixels() * c_.out.channels;
+    StripInputs<Element> inputs(c_, image, static_cast<const Element*>(padding_pixel()), oy);
+    for (int64_t ox = 0; ox < c_.out.width; ox += kStripPixels) {
+      const int pixels = static_cast<int>(std::min<int64_t>(kStripPixels, c_.out.width - ox));
+      inputs.move(ox, pixels);
+      compute_strip(inputs.get(), pixels, packed,
+                    output + (row * c_.out.width + ox) * c_.out.channels);
+    }
+  }
+
+  void compute_strip(const Element* const* inputs, int pixels, const char* packed,
+                     Element* output) const {
+    const int64_t taps = c_.y.filter * c_.x.filter;
+    if constexpr (std::is_same_v<Element, float>)
+      loops_.real_strip({.inputs = inputs,
+                         .taps = taps,
+                         .channels = c_.out.channels,
+                         .blocks = reinterpret_cast<const float*>(packed),
+                         .pixels = pixels,
+                         .output = output,
+                         .range = c_.real_range});
+    else
+      loops_.step_strip({.inputs = inputs,
+                         .taps = taps,
+                         .channels = c_.out.channels,
+                         .blocks = packed,
+                         .pixels = pixels,
+                         .output = output,
+                         .flip = c_.input_flip(),
+                         .zero_point = c_.out_zero,
+                         .range = c_.step_range});
+  }
+
+  const TileLoops& loops_ = tile_loops();
+};
+
+}  // namespace
+
+std::unique_ptr<PackedPlan> plan_depthwise(const Convolution& c) {
+  if (c.group_in() != 1 || c.transposed || c.in.channels < 2 || c.y.filter * c.x.filter > kMaxTaps)
+    return nullptr;
+  if (c.quantised()) return std::make_unique<DepthwisePlan<uint8_t>>(c);
+  return std::make_unique<DepthwisePlan<float>>(c);
+}
+
+}  // namespace nnapi::host

@@ -1,0 +1,52 @@
+#include "host/kernels/grid.h"
+
+#include <algorithm>
+
+namespace nnapi::host {
+namespace {
+
+// One axis of a grid, and the taps along it.
+struct Line {
+  Grid::Axis axis;
+  struct Tap {
+    int64_t index, at;
+  };
+  std::vector<Tap> taps;
+};
+
+std::vector<Line> lines_of(const WindowAxis& w, int64_t out, bool transposed) {
+  std::vector<Line> lines;
+  if (!transposed) {
+    Line line{{out, 0, 1, w.stride}, {}};
+    for (int64_t k = 0; k < w.filter; ++k) line.taps.push_back({k, k * w.dilation - w.before});
+    lines.push_back(std::move(line));
+    return lines;
+  }
+  for (int64_t phase = 0; phase < std::min(w.stride, out); ++phase) {
+    Line line{{(out - phase + w.stride - 1) / w.stride, phase, w.stride, 1}, {}};
+    for (int64_t k = 0; k < w.filter; ++k) {
+      const int64_t distance = phase + w.before - k;
+      if (distance % w.stride == 0) line.taps.push_back({k, distance / w.stride});
+    }
+    lines.push_back(std::move(line));
+  }
+  return lines;
+}
+
+}  // namespace
+
+std::vector<Grid> grids_of(const Convolution& c) {
+  std::vector<Grid> grids;
+  const std::vector<Line> columns = lines_of(c.x, c.out.width, c.transposed);
+  for (const Line& y : lines_of(c.y, c.out.height, c.transposed))
+    for (const Line& x : columns) {
+      Grid grid{y.axis, x.axis, {}};
+      for (const Line::Tap& ky : y.taps)
+        for (const Line::Tap& kx : x.taps)
+          grid.taps.push_back({ky.at, kx.at, ky.index * c.weight.row + kx.index * c.weight.column});
+      grids.push_back(std::move(grid));
+    }
+  return grids;
+}
+
+}  // namespace nnapi::host

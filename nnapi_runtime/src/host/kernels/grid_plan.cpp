@@ -1,0 +1,214 @@
+#include "host/kernels/grid_plan.h"
+
+#include <algorithm>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "host/kernels/grid.h"
+#include "host/kernels/panels.h"
+#include "host/kernels/simd/tile.h"
+#include "host/kernels/step_terms.h"
+#include "host/thread_pool.h"
+
+namespace nnapi::host {
+namespace {
+
+constexpr int64_t kBlockTiles = 8;    // tiles that pass a panel while it is in the cache
+constexpr int64_t kMaxInputs = 4096;  // input addresses of a block
+constexpr int64_t kMaxTaps = kMaxInputs / kTileRows;
+constexpr int64_t kMaxGrids = 64;
+constexpr int64_t kWorthAThread = 100000;  // multiplications
+
+// A block of consecutive output pixels of a grid, cut into tiles: where their inputs and outputs
+// are, and (for steps) what the weights' zero point adds to their sums.
+template <class Element>
+struct Block {
+  int tiles, rows;  // the last tile may have fewer rows
+  int pixels;
+  const Element* inputs[kMaxInputs];  // [tiles][taps][kTileRows]
+  Element* outputs[kBlockTiles * kTileRows];
+  int32_t row_terms[kBlockTiles * kTileRows];
+
+  int tile_rows(int tile) const { return std::min(rows, pixels - tile * rows); }
+};
+
+template <class Element>
+class GridPlan final : public PackedPlan {
+ public:
+  GridPlan(const Convolution& c, std::vector<Grid> grids)
+      : PackedPlan(c, 1), grids_(std::move(grids)) {
+    for (Grid& grid : grids_) {
+      grid.packed_at = packed_bytes_;
+      packed_bytes_ += AlignedBytes::round_up(Panels(c_, loops_, grid).bytes());
+    }
+  }
+
+ private:
+  size_t packed_bytes() const override { return packed_bytes_; }
+
+  void pack(const void* weights, const void* bias, char* to) const override {
+    for (const Grid& grid : grids_)
+      Panels(c_, loops_, grid).pack(weights, bias, to + grid.packed_at);
+  }
+
+  void compute(const void* input, void* output, const char* packed,
+               ThreadPool& pool) const override {
+    for (const Grid& grid : grids_)
+      compute_grid(grid, static_cast<const Element*>(input), static_cast<Element*>(output),
+                   packed + grid.packed_at, pool);
+  }
+
+  void compute_grid(const Grid& grid, const Element* input, Element* output, const char* packed,
+                    ThreadPool& pool) const {
+    const auto taps = static_cast<int64_t>(grid.taps.size());
+    const int64_t pixels = c_.out.batch * grid.y.count * grid.x.count;
+    const int64_t capacity =
+        loops_.rows * std::min(kBlockTiles, kMaxInputs / (kTileRows * std::max<int64_t>(taps, 1)));
+    const int64_t blocks = (pixels + capacity - 1) / capacity;
+    const int64_t block_pixels = (pixels + blocks - 1) / blocks;
+    const Panels panels(c_, loops_, grid);
+    const int64_t all_panels = c_.groups * panels.per_group();
+    // Few pixels: their panels are shared out as well.
+    const int64_t cuts = std::clamp<int64_t>(16 / blocks, 1, all_panels);
+    const double work = static_cast<double>(block_pixels * c_.out.channels) *
+                        static_cast<double>((taps + 1) * c_.group_in()) / static_cast<double>(cuts);
+    const auto grain = static_cast<int64_t>(1 + kWorthAThread / work);
+    parallel_for(pool, blocks * cuts, grain, [&](int64_t begin, int64_t end) {
+      Block<Element> block;
+      int64_t current = -1;
+      for (int64_t i = begin; i < end; ++i) {
+        if (i / cuts != current) {
+          current = i / cuts;
+          const int64_t first = current * block_pixels;
+          if (first >= pixels) return;
+          fill(block, grid, input, output, first, std::min(block_pixels, pixels - first));
+        }
+        const int64_t cut = i % cuts;
+        multiply(block, panels, taps, packed, cut * all_panels / cuts,
+                 (cut + 1) * all_panels / cuts);
+      }
+    });
+  }
+
+  // Finds inputs and outputs of `count` pixels from `first` on.
+  void fill(Block<Element>& block, const Grid& grid, const Element* input, Element* output,
+            int64_t first, int64_t count) const {
+    const auto taps = static_cast<int64_t>(grid.taps.size());
+    block.pixels = static_cast<int>(count);
+    block.tiles = (block.pixels + loops_.rows - 1) / loops_.rows;
+    block.rows = (block.pixels + block.tiles - 1) / block.tiles;
+    const auto* padding = static_cast<const Element*>(padding_pixel());
+    int64_t gx = first % grid.x.count, gy = first / grid.x.count % grid.y.count,
+            b = first / grid.x.count / grid.y.count;
+    for (int64_t pixel = 0; pixel < count; ++pixel) {
+      const int64_t oy = grid.y.out_first + gy * grid.y.out_step,
+                    ox = grid.x.out_first + gx * grid.x.out_step;
+      block.outputs[pixel] =
+          output + ((b * c_.out.height + oy) * c_.out.width + ox) * c_.out.channels;
+      const Element* image = input + b * c_.in.pixels() * c_.in.channels;
+      const Element** inputs =
+          block.inputs + pixel / block.rows * taps * kTileRows + pixel % block.rows;
+      for (const Tap& tap : grid.taps) {
+        const int64_t iy = gy * grid.y.in_step + tap.y, ix = gx * grid.x.in_step + tap.x;
+        const bool inside = iy >= 0 && iy < c_.in.height && ix >= 0 && ix < c_.in.width;
+        *inputs = inside ? image + (iy * c_.in.width + ix) * c_.in.channels : padding;
+        inputs += kTileRows;
+      }
+      if (++gx == grid.x.count) {
+        gx = 0;
+        if (++gy == grid.y.count) {
+          gy = 0;
+          ++b;
+        }
+      }
+    }
+  }
+
+  // The block times panels [begin, end) of all groups' panels.
+  void multiply(Block<Element>& block, const Panels& panels, int64_t taps, const char* packed,
+                int64_t begin, int64_t end) const {
+    int64_t summed = -1;
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t group = i / panels.per_group(), panel = i % panels.per_group();
+      if (needs_row_terms_ && group != summed) {
+        add_rows(block, taps, group);
+        summed = group;
+      }
+      for (int tile = 0; tile < block.tiles; ++tile)
+        multiply_tile(block, tile, panels, taps, packed + panels.offset(group, panel), group,
+                      panel);
+    }
+  }
+
+  void multiply_tile(const Block<Element>& block, int tile, const Panels& panels, int64_t taps,
+                     const char* panel_weights, int64_t group, int64_t panel) const {
+    const int first = tile * block.rows;
+    const auto* inputs = block.inputs + int64_t{tile} * taps * kTileRows;
+    const int64_t column = group * c_.group_out() + panels.first_column(panel);
+    if constexpr (std::is_same_v<Element, float>)
+      loops_.real_tile({.inputs = inputs,
+                        .taps = taps,
+                        .depth = c_.group_in(),
+                        .first_channel = group * c_.group_in(),
+                        .panel = reinterpret_cast<const float*>(panel_weights),
+                        .rows = block.tile_rows(tile),
+                        .vectors = panels.vectors(panel),
+                        .columns = panels.columns(panel),
+                        .outputs = block.outputs + first,
+                        .first_column = column,
+                        .range = c_.real_range});
+    else
+      loops_.step_tile({.inputs = inputs,
+                        .taps = taps,
+                        .depth = c_.group_in(),
+                        .first_channel = group * c_.group_in(),
+                        .panel = panel_weights,
+                        .rows = block.tile_rows(tile),
+                        .vectors = panels.vectors(panel),
+                        .columns = panels.columns(panel),
+                        .outputs = block.outputs + first,
+                        .first_column = column,
+                        .row_terms = needs_row_terms_ ? block.row_terms + first : nullptr,
+                        .flip = c_.input_flip(),
+                        .zero_point = c_.out_zero,
+                        .range = c_.step_range});
+  }
+
+  // -weight zero point * sum of a row's inputs, for all rows.
+  void add_rows(Block<Element>& block, int64_t taps, int64_t group) const {
+    const uint8_t flip = c_.input_flip();
+    for (int pixel = 0; pixel < block.pixels; ++pixel) {
+      const auto* inputs =
+          block.inputs + int64_t{pixel / block.rows} * taps * kTileRows + pixel % block.rows;
+      uint32_t sum = 0;
+      for (int64_t tap = 0; tap < taps; ++tap, inputs += kTileRows) {
+        const Element* x = *inputs + group * c_.group_in();
+        for (int64_t k = 0; k < c_.group_in(); ++k)
+          sum += static_cast<uint8_t>(static_cast<uint8_t>(x[k]) ^ flip);
+      }
+      const auto zero = static_cast<uint32_t>(StepZeros::of(c_).weight);
+      block.row_terms[pixel] = static_cast<int32_t>(0u - zero * sum);
+    }
+  }
+
+  const TileLoops& loops_ = tile_loops();
+  const bool needs_row_terms_ = c_.quantised() && StepZeros::of(c_).weight != 0;
+  std::vector<Grid> grids_;
+  size_t packed_bytes_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<PackedPlan> plan_grids(const Convolution& c) {
+  const int64_t phases =
+      c.transposed ? std::min(c.y.stride, kMaxGrids + 1) * std::min(c.x.stride, kMaxGrids + 1) : 1;
+  if (phases > kMaxGrids) return nullptr;
+  std::vector<Grid> grids = grids_of(c);
+  for (const Grid& grid : grids)
+    if (static_cast<int64_t>(grid.taps.size()) > kMaxTaps) return nullptr;
+  if (c.quantised()) return std::make_unique<GridPlan<uint8_t>>(c, std::move(grids));
+  return std::make_unique<GridPlan<float>>(c, std::move(grids));
+}
+
+}  // namespace nnapi::host

@@ -1,0 +1,40 @@
+// What all fast convolutions do around their loops: bring the input into the loops' layout and
+// type, have weights packed, and bring the output back.
+#pragma once
+
+#include "host/kernels/aligned_bytes.h"
+#include "host/kernels/convolution.h"
+#include "host/kernels/staging.h"
+
+namespace nnapi::host {
+
+class PackedPlan : public ConvolutionPlan {
+ public:
+  // To be called once, after construction. Null weights: they come with every run. False if sums
+  // might not fit; the plan is of no use then.
+  bool finish(const void* weights, const void* bias);
+
+  void run(const ConvolutionData& data, void* scratch, ThreadPool& pool) const final;
+
+ protected:
+  // Every input channel is repeated as often.
+  PackedPlan(const Convolution& c, int64_t repeat);
+
+  virtual size_t packed_bytes() const = 0;
+  virtual void pack(const void* weights, const void* bias, char* to) const = 0;
+  // Input and output channels last, float or 8 bits.
+  virtual void compute(const void* input, void* output, const char* packed,
+                       ThreadPool& pool) const = 0;
+
+  // All channels of a pixel of the padding.
+  const void* padding_pixel() const { return padding_.get(); }
+
+  const Convolution c_;
+
+ private:
+  Staging in_, out_;
+  AlignedBytes padding_;
+  AlignedBytes packed_;  // null: packed in every run
+};
+
+}  // namespace nnapi::host

@@ -1,0 +1,104 @@
+#include "host/kernels/panels.h"
+
+#include <algorithm>
+
+#include "host/float16.h"
+#include "host/kernels/step_terms.h"
+#include "host/kernels/writer.h"
+
+namespace nnapi::host {
+Panels::Panels(const Convolution& c, const TileLoops& loops, const Grid& grid)
+    : c_(c),
+      loops_(loops),
+      grid_(grid),
+      groups_(c.groups),
+      columns_(c.group_out()),
+      full_(int64_t{loops.lanes} * loops.vectors),
+      per_group_((columns_ + full_ - 1) / full_),
+      panel_bytes_(bytes_of(full_)),
+      group_bytes_(panel_bytes_ * static_cast<size_t>(per_group_ - 1) +
+                   bytes_of(int64_t{vectors(per_group_ - 1)} * loops.lanes)) {}
+
+int Panels::columns(int64_t panel) const {
+  return static_cast<int>(std::min(full_, columns_ - first_column(panel)));
+}
+
+int Panels::vectors(int64_t panel) const {
+  return (columns(panel) + loops_.lanes - 1) / loops_.lanes;
+}
+
+size_t Panels::bytes_of(int64_t width) const {
+  const int64_t taps = static_cast<int64_t>(grid_.taps.size()), depth = c_.group_in();
+  const int64_t per_column =
+      c_.quantised() ? 8 + taps * round_up(depth, loops_.group) : 4 + 4 * taps * depth;
+  return static_cast<size_t>(per_column * width);
+}
+
+template <class W>
+void Panels::pack_reals(const W* weights, const W* bias, char* to) const {
+  Writer out(to);
+  const int64_t depth = c_.group_in();
+  for (int64_t group = 0; group < groups_; ++group)
+    for (int64_t panel = 0; panel < per_group_; ++panel) {
+      const int64_t first = group * columns_ + first_column(panel);
+      const int64_t columns = this->columns(panel), width = vectors(panel) * loops_.lanes;
+      for (int64_t n = 0; n < width; ++n)
+        out.put(bias && n < columns ? to_float(bias[first + n]) : 0.0f);
+      for (const Tap& tap : grid_.taps)
+        for (int64_t k = 0; k < depth; ++k) {
+          const W* w = weights + first * c_.weight.out + tap.weights + k * c_.weight.in;
+          for (int64_t n = 0; n < columns; ++n) out.put(to_float(w[n * c_.weight.out]));
+          for (int64_t n = columns; n < width; ++n) out.put(0.0f);
+        }
+    }
+}
+
+template <class W>
+void Panels::pack_steps(const W* weights, const int32_t* bias, char* to) const {
+  Writer out(to);
+  const StepZeros zero = StepZeros::of(c_);
+  const int64_t depth = c_.group_in(), fan_in = depth * static_cast<int64_t>(grid_.taps.size());
+  for (int64_t group = 0; group < groups_; ++group)
+    for (int64_t panel = 0; panel < per_group_; ++panel) {
+      const int64_t first = group * columns_ + first_column(panel);
+      const int64_t columns = this->columns(panel), width = vectors(panel) * loops_.lanes;
+      const auto weight = [&](int64_t n, const Tap& tap, int64_t k) -> int32_t {
+        if (n >= columns || k >= depth) return 0;
+        return weights[(first + n) * c_.weight.out + tap.weights + k * c_.weight.in] -
+               zero.weight_shift;
+      };
+      for (int64_t n = 0; n < width; ++n) {
+        int64_t sum = 0;
+        for (const Tap& tap : grid_.taps)
+          for (int64_t k = 0; k < depth; ++k) sum += weight(n, tap, k);
+        // Sums wrap around on their way; what they end in has been found to fit.
+        const int64_t start = (bias && n < columns ? bias[first + n] : 0) - zero.input * sum +
+                              fan_in * zero.input * zero.weight;
+        out.put(static_cast<int32_t>(static_cast<uint32_t>(start)));
+      }
+      for (int64_t n = 0; n < width; ++n)
+        out.put(n < columns ? static_cast<float>(c_.scale[first + n]) : 0.0f);
+      for (const Tap& tap : grid_.taps)
+        for (int64_t k = 0; k < depth; k += loops_.group)
+          for (int64_t n = 0; n < width; ++n)
+            for (int i = 0; i < loops_.group; ++i)
+              out.put(static_cast<int8_t>(weight(n, tap, k + i)));
+    }
+}
+
+void Panels::pack(const void* weights, const void* bias, char* to) const {
+  switch (c_.weight_type) {
+    case ANEURALNETWORKS_TENSOR_FLOAT32:
+      return pack_reals(static_cast<const float*>(weights), static_cast<const float*>(bias), to);
+    case ANEURALNETWORKS_TENSOR_FLOAT16:
+      return pack_reals(static_cast<const _Float16*>(weights), static_cast<const _Float16*>(bias),
+                        to);
+    case ANEURALNETWORKS_TENSOR_QUANT8_ASYMM:
+      return pack_steps(static_cast<const uint8_t*>(weights), static_cast<const int32_t*>(bias),
+                        to);
+    default:
+      return pack_steps(static_cast<const int8_t*>(weights), static_cast<const int32_t*>(bias), to);
+  }
+}
+
+}  // namespace nnapi::host
