@@ -216,7 +216,6 @@ def test_library_of_feature_level_28(tmp_path: Path) -> None:
         tmp_path / "libold.so",
         "ANeuralNetworksExecution_compute",
         "ANeuralNetworksExecution_getOutputOperandRank",
-        "ANeuralNetworksExecution_setReusable",
         "ANeuralNetworksModel_setOperandValueFromModel",
         "nnapi_host_execution_get_profile",
     )

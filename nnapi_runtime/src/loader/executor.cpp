@@ -85,39 +85,18 @@ void Executor::compile(const Options& options) {
   NNAPI_CALL(ANeuralNetworksCompilation_finish, "", handle);
 }
 
-Executor::Execution Executor::new_execution() const {
+Executor::Execution Executor::new_execution(bool profiling) const {
   ANeuralNetworksExecution* handle = nullptr;
   NNAPI_CALL(ANeuralNetworksExecution_create, "", compilation_.get(), &handle);
   Execution execution(handle, library_->ANeuralNetworksExecution_free);
-  if (library_->ANeuralNetworksExecution_setReusable != nullptr) {
-    NNAPI_CALL(ANeuralNetworksExecution_setReusable, "", handle, true);
-  }
+  if (profiling) NNAPI_CALL(nnapi_host_execution_set_profiling, "", handle, true);
   return execution;
-}
-
-Executor::Execution Executor::take_execution() {
-  {
-    std::lock_guard lock(mutex_);
-    if (!idle_.empty()) {
-      Execution execution = std::move(idle_.back());
-      idle_.pop_back();
-      return execution;
-    }
-  }
-  return new_execution();
-}
-
-void Executor::give_back(Execution execution) {
-  if (library_->ANeuralNetworksExecution_setReusable == nullptr) return;
-  std::lock_guard lock(mutex_);
-  idle_.push_back(std::move(execution));
 }
 
 std::vector<std::vector<uint32_t>> Executor::run(std::span<const ConstArray> inputs,
                                                  const Allocate& allocate) {
-  Execution execution = take_execution();
-  auto dims = run(execution, inputs, allocate);
-  give_back(std::move(execution));  // one that failed is freed instead
+  std::vector<std::vector<uint32_t>> dims;
+  compute_once(false, inputs, allocate, &dims);
   return dims;
 }
 
@@ -129,18 +108,17 @@ std::vector<uint64_t> Executor::profile(std::span<const ConstArray> inputs,
                        " does not measure single operations; only the library that nnapi_runtime "
                        "brings along does");
   }
-  Execution execution = new_execution();
-  NNAPI_CALL(nnapi_host_execution_set_profiling, "", execution.get(), true);
-  run(execution, inputs, allocate);
+  std::vector<std::vector<uint32_t>> dims;
+  const Execution execution = compute_once(true, inputs, allocate, &dims);
   std::vector<uint64_t> nanoseconds(operations_.size());
   NNAPI_CALL(nnapi_host_execution_get_profile, "", execution.get(), nanoseconds.data(),
              static_cast<uint32_t>(nanoseconds.size()));
   return nanoseconds;
 }
 
-std::vector<std::vector<uint32_t>> Executor::run(Execution& execution,
-                                                 std::span<const ConstArray> inputs,
-                                                 const Allocate& allocate) {
+Executor::Execution Executor::compute_once(bool profiling, std::span<const ConstArray> inputs,
+                                           const Allocate& allocate,
+                                           std::vector<std::vector<uint32_t>>* dims) {
   std::vector<size_t> bytes(outputs_.size());
   {
     std::lock_guard lock(mutex_);
@@ -149,7 +127,9 @@ std::vector<std::vector<uint32_t>> Executor::run(Execution& execution,
   for (size_t i = 0; i < outputs_.size(); ++i) {
     if (outputs_[i].known()) bytes[i] = byte_size(outputs_[i].dims, outputs_[i].element.size);
   }
+  Execution execution;
   for (;;) {
+    execution = new_execution(profiling);
     set_inputs(execution.get(), inputs);
     for (uint32_t i = 0; i < outputs_.size(); ++i) {
       if (bytes[i] > kMaxOutputBytes) {
@@ -164,8 +144,7 @@ std::vector<std::vector<uint32_t>> Executor::run(Execution& execution,
       library_->check(code, "ANeuralNetworksExecution_compute");
       break;
     }
-    // The library now knows more about the outputs than it did; an execution that failed is not
-    // used again.
+    // The library now knows how large the outputs are; an execution can't be changed once it began.
     bool grown = false;
     for (uint32_t i = 0; i < outputs_.size(); ++i) {
       if (outputs_[i].known()) continue;
@@ -174,12 +153,10 @@ std::vector<std::vector<uint32_t>> Executor::run(Execution& execution,
       bytes[i] = std::max(bytes[i], needed);
     }
     if (!grown) library_->check(code, "ANeuralNetworksExecution_compute");
-    execution = new_execution();
   }
-  std::vector<std::vector<uint32_t>> dims;
   for (uint32_t i = 0; i < outputs_.size(); ++i) {
-    dims.push_back(outputs_[i].known() ? outputs_[i].dims : output_dims(execution.get(), i));
-    if (byte_size(dims.back(), outputs_[i].element.size) > bytes[i]) {
+    dims->push_back(outputs_[i].known() ? outputs_[i].dims : output_dims(execution.get(), i));
+    if (byte_size(dims->back(), outputs_[i].element.size) > bytes[i]) {
       throw CallError(ANEURALNETWORKS_OP_FAILED, "ANeuralNetworksExecution_compute", {},
                       library_->path() + " reports output " + std::to_string(i) +
                           " larger than the memory it was given");
@@ -189,7 +166,7 @@ std::vector<std::vector<uint32_t>> Executor::run(Execution& execution,
   for (size_t i = 0; i < bytes.size(); ++i) {
     expected_bytes_[i] = std::max(expected_bytes_[i], bytes[i]);
   }
-  return dims;
+  return execution;
 }
 
 void Executor::set_inputs(ANeuralNetworksExecution* execution,

@@ -81,11 +81,10 @@ class Executor {
 
   Border border(uint32_t operand, const Model& model) const;
   void compile(const Options& options);
-  Execution new_execution() const;
-  Execution take_execution();
-  void give_back(Execution execution);
-  std::vector<std::vector<uint32_t>> run(Execution& execution, std::span<const ConstArray> inputs,
-                                         const Allocate& allocate);
+  Execution new_execution(bool profiling) const;
+  // Computes once; the execution as it is afterwards, and the dimensions of the outputs.
+  Execution compute_once(bool profiling, std::span<const ConstArray> inputs,
+                         const Allocate& allocate, std::vector<std::vector<uint32_t>>* dims);
   void set_inputs(ANeuralNetworksExecution* execution, std::span<const ConstArray> inputs) const;
   int compute(ANeuralNetworksExecution* execution) const;
   std::vector<uint32_t> output_dims(ANeuralNetworksExecution* execution, uint32_t i) const;
@@ -97,9 +96,8 @@ class Executor {
   std::optional<BuiltModel> model_;
   Owned<ANeuralNetworksCompilation> compilation_;
 
-  // Executions that can be used again, and the largest size seen of each output of unknown size.
+  // The largest size seen of each output of unknown size.
   std::mutex mutex_;
-  std::vector<Execution> idle_;
   std::vector<size_t> expected_bytes_;
 };
 
