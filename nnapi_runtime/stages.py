@@ -93,9 +93,11 @@ class TorchRunner:
         self._program = program if callable(program) else self._load(program)
 
     def _load(self, program: Any) -> Callable[..., Any]:
+        data = bytes(program)
         try:
-            exported = self._torch.export.load(io.BytesIO(bytes(program)))
-            module: Callable[..., Any] = exported.module()
+            if not data.startswith(b"PK"):  # torch would print a traceback of its own
+                raise ValueError("it is no archive")
+            module: Callable[..., Any] = self._torch.export.load(io.BytesIO(data)).module()
         except Exception as error:  # whatever torch makes of a damaged or newer program
             raise ModelError(
                 f"{self._stage.program!r} is not a program that torch {self._torch.__version__} "

@@ -177,7 +177,8 @@ def torch_stage(name: int, inputs: list[str], outputs: list[str]) -> dict[str, A
 
 class TopTwo(torch.nn.Module):
     def forward(self, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        return torch.topk(y, 2)
+        values, indices = torch.topk(y, 2)
+        return values, indices
 
 
 def exported(module: torch.nn.Module, *args: torch.Tensor) -> bytes:
