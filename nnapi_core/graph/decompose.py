@@ -29,9 +29,8 @@ def _table() -> dict[Any, Callable[..., Any]]:
 def _decomposition(target: OpOverload) -> Callable[..., Any] | None:
     if target in _table():
         return _table()[target]
-    if torch._C._dispatch_has_kernel_for_dispatch_key(
-        str(target._schema.name), "CompositeImplicitAutograd"
-    ):
+    name: str = target.name()  # type: ignore[no-untyped-call]
+    if torch._C._dispatch_has_kernel_for_dispatch_key(name, "CompositeImplicitAutograd"):
         return target.decompose
     return None
 

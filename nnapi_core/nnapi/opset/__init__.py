@@ -22,7 +22,6 @@ from attrs import field, frozen
 
 from nnapi_core.nnapi.types import ABBREVIATIONS, OperandCode
 
-
 # Where an operation has no upper bound of its own.
 MAX_RANK = 16
 

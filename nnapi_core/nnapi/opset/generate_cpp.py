@@ -78,8 +78,11 @@ def table(rows: list[dict[str, str]]) -> str:
         for number, form in enumerate(forms):
             array("OperandRule", f"k{name}_in{number}", [operand_rule(x) for x in form])
         array("OperandRule", f"k{name}_out", [operand_rule(x) for x in row["outputs"].split(";")])
-        array("Form", f"k{name}_forms",
-              [f"{{k{name}_in{n}, std::size(k{name}_in{n})}}" for n in range(len(forms))])
+        array(
+            "Form",
+            f"k{name}_forms",
+            [f"{{k{name}_in{n}, std::size(k{name}_in{n})}}" for n in range(len(forms))],
+        )
         choices = []
         for level, types in combinations(row["types"]):
             pairs = ", ".join(f"{{'{k}', {v}}}" for k, v in types.items())
