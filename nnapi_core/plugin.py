@@ -14,6 +14,7 @@ entry-point group ``nnapi``. It implements hooks, usually just this one::
 from __future__ import annotations
 
 from nnapi_core.errors import Unsupported
+from nnapi_core.lowering.bounds import Bounds
 from nnapi_core.lowering.context import Context, broadcast_shapes
 from nnapi_core.lowering.value import TensorSpec, Value
 from nnapi_core.nnapi.constant import Constant
@@ -34,6 +35,7 @@ from nnapi_core.plugins.hookspecs import hookimpl
 
 __all__ = [
     "Axis",
+    "Bounds",
     "ChannelQuant",
     "Constant",
     "Context",

@@ -52,18 +52,6 @@ def conv2d(
     )
 
 
-@lowering(aten.relu.default, layout=Layout.ANY)
-def relu(nn: Context, self: Value) -> Value:
-    """relu(Tensor self) -> Tensor"""
-    return nn.emit(ops.RELU, input=self)
-
-
-@lowering(aten.add.Tensor, layout=Layout.SAME)
-def add(nn: Context, self: Value, other: Value | float, alpha: float) -> Value:
-    """add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor"""
-    return nn.emit(ops.ADD, a=self, b=other, out=nn.out)
-
-
 @hookimpl
 def nnapi_lowerings() -> list[Lowering]:
     return lowerings_of(__name__)

@@ -176,16 +176,18 @@ class Context:
     def _reinterpret(self, value: Value, spec: TensorSpec) -> Value:
         """The same bytes under another shape or order."""
         if spec.type == value.spec.type:
-            return Value(spec, value.source)
+            return evolve(value, spec=spec)
         dims = [dim if isinstance(dim, int) else -1 for dim in spec.type.dims]
         if dims.count(-1) > 1:
             raise Unsupported("more than one free dimension in a reshape")
-        return self.emit_many(ops.RESHAPE, outs=[spec], input=value, shape=dims)[0]
+        moved = self.emit_many(ops.RESHAPE, outs=[spec], input=value, shape=dims)[0]
+        return evolve(moved, known=value.known)
 
     def _emit_transpose(self, value: Value, permutation: Sequence[int], spec: TensorSpec) -> Value:
-        return self.emit_many(
+        moved = self.emit_many(
             ops.TRANSPOSE, outs=[spec], input=value, permutation=list(permutation)
         )[0]
+        return evolve(moved, known=value.known)
 
     def reshape(self, value: Value, shape: Sequence[Dim]) -> Value:
         """``torch.reshape``; the result lies as torch has it."""

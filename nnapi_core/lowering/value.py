@@ -10,6 +10,7 @@ import torch
 from attrs import evolve, frozen
 
 from nnapi_core.errors import Unsupported
+from nnapi_core.lowering.bounds import ANY_INT32, TRUTH, UNKNOWN, Bounds
 from nnapi_core.nnapi.builder import Argument, Ref, TypedConstant
 from nnapi_core.nnapi.constant import Array, Constant
 from nnapi_core.nnapi.layout import Axis, Order
@@ -85,6 +86,8 @@ class Value:
     spec: TensorSpec
     source: Constant | Ref
     """A constant holds torch's shape and order, whatever ``spec.order`` says it is to be stored in."""
+    known: Bounds | None = None
+    """Of its numbers, where the lowering that made it knows; read ``bounds``."""
 
     @property
     def shape(self) -> tuple[Dim, ...]:
@@ -117,6 +120,24 @@ class Value:
     @property
     def is_constant(self) -> bool:
         return isinstance(self.source, Constant)
+
+    @property
+    def bounds(self) -> Bounds:
+        """What its numbers lie between. Integers never lie outside of int32: NNAPI has no more."""
+        if self.dtype is torch.bool:
+            return TRUTH
+        if self.known is not None:
+            return self.known
+        if self.dtype.is_floating_point:
+            return UNKNOWN
+        if isinstance(self.source, Constant) and not self.is_empty:
+            array = self.source.array()
+            return Bounds(int(array.min()), int(array.max()))
+        return ANY_INT32
+
+    def bounded(self, bounds: Bounds) -> Value:
+        """The same tensor, whose numbers are known to lie within ``bounds``."""
+        return evolve(self, known=bounds)
 
     def axis(self, dim: int) -> Axis:
         """Torch's ``dim`` (negative ones count from the end) as a dimension of the operand."""
