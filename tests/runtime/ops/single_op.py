@@ -9,9 +9,9 @@ import numpy as np
 from attrs import frozen
 
 import nnapi_runtime
-from nnapi_core.nnapi.builder import Builder, TypedConstant
+from nnapi_core.nnapi.builder import Builder, Ref, TypedConstant
 from nnapi_core.nnapi.constant import Constant
-from nnapi_core.nnapi.opset import OperationSpec
+from nnapi_core.nnapi.opset import OperationSpec, ops
 from nnapi_core.nnapi.serialize import WeightTable, serialize
 from nnapi_core.nnapi.types import ChannelQuant, OperandCode, OperandType, Quant
 
@@ -76,11 +76,26 @@ def run_operation(
             return [place(item) for item in value]
         if not isinstance(value, Tensor):
             return value
+        if value.data.size == 0:
+            return empty(value.type)
         if value.constant:
             return TypedConstant(Constant.of(value.data), value.type)
-        inputs.append(builder.variable(value.type))
-        arrays.append(np.ascontiguousarray(value.data))
+        return model_input(value.type, value.data)
+
+    def model_input(type_: OperandType, data: np.ndarray) -> Ref:
+        inputs.append(builder.variable(type_))
+        arrays.append(np.asarray(data, order="C"))
         return inputs[-1]
+
+    def empty(type_: OperandType) -> Ref:
+        """Neither inputs nor constants may be empty in NNAPI, only results of other operations."""
+        if type_.code is OperandCode.TENSOR_BOOL8:
+            integers = empty(OperandType(OperandCode.TENSOR_INT32, type_.dims))
+            return builder.emit(ops.EQUAL, {"a": integers, "b": integers}, [type_])[0]
+        whole = OperandType(type_.code, tuple(max(1, dim) for dim in type_.dims), type_.quant)
+        source = model_input(whole, np.zeros(whole.dims, type_.code.element))
+        part = {"input": source, "begin": [0] * len(type_.dims), "size": list(type_.dims)}
+        return builder.emit(ops.SLICE, part, [type_])[0]
 
     arguments: Mapping[str, Any] = {name: place(value) for name, value in operands.items()}
     results = builder.emit(spec, arguments, outputs)
