@@ -70,7 +70,7 @@ def _inline(module: GraphModule, node: Node, function: Callable[..., Any]) -> li
 
     try:
         with torch.no_grad():
-            inner = make_fx(traced, pre_dispatch=True, _allow_non_fake_inputs=True)(
+            inner = make_fx(traced, _allow_non_fake_inputs=True)(
                 *(one.meta["val"] for one in nodes)
             )
     except Exception:

@@ -10,8 +10,8 @@ import torch
 import torch.utils._pytree as pytree
 from torch._ops import OpOverload
 from torch.export import ExportedProgram
-from torch.export.graph_signature import InputKind, OutputKind
-from torch.fx import Node
+from torch.export.graph_signature import ExportGraphSignature, InputKind, OutputKind
+from torch.fx import Graph, GraphModule, Node
 
 from nnapi_core.errors import ConversionError
 from nnapi_core.graph.batch_norm import fold_batch_norm
@@ -55,8 +55,7 @@ def prepare(exported: ExportedProgram, registry: Registry) -> Program:
 
     ``exported`` is not changed.
     """
-    exported = functionalise(_copied(exported))
-    program = _program(exported)
+    program = _program(exported, *functionalise(exported))
     for one in registry.passes_of(Phase.GRAPH):
         one.function(program)
     fold_batch_norm(program)
@@ -70,68 +69,33 @@ def _claimed(registry: Registry) -> Collection[OpOverload]:
     return set(registry.lowerings)
 
 
-def _copied(exported: ExportedProgram) -> ExportedProgram:
-    """The same program with a graph of its own; the weights are shared."""
-    from torch.export.exported_program import ExportedProgram as Class
-
-    module = torch.fx.GraphModule(exported.graph_module, _copy_graph(exported.graph_module))
-    module.meta.update(exported.graph_module.meta)
-    return Class(
-        root=module,
-        graph=module.graph,
-        graph_signature=exported.graph_signature,
-        state_dict=exported.state_dict,
-        range_constraints=exported.range_constraints,
-        module_call_graph=exported.module_call_graph,
-        example_inputs=exported.example_inputs,
-        constants=exported.constants,
-        verifiers=exported.verifiers,
-    )
-
-
-def _copy_graph(module: torch.fx.GraphModule) -> torch.fx.Graph:
-    graph = torch.fx.Graph()
-    mapping: dict[Node, Node] = {}
-    result = graph.graph_copy(module.graph, mapping)
-    graph.output(result)
-    return graph
-
-
-def _program(exported: ExportedProgram) -> Program:
-    signature = exported.graph_signature
-    module = exported.graph_module
-    placeholders = {node.name: node for node in module.graph.nodes if node.op == "placeholder"}
+def _program(exported: ExportedProgram, graph: Graph, signature: ExportGraphSignature) -> Program:
+    module = GraphModule(exported.graph_module, graph)
     inputs: list[Node] = []
     constants: dict[Node, TorchConstant] = {}
     input_values: list[tuple[bool, Any]] = []
-    for spec in signature.input_specs:
+    placeholders = module.graph.find_nodes(op="placeholder")
+    for spec, node in zip(signature.input_specs, placeholders, strict=True):
         if spec.kind in _CONSTANT_INPUTS:
-            tensor = _tensor(exported, spec.target)
-            node = placeholders[spec.arg.name]
+            tensor = _tensor(exported, str(spec.target))
             key = ("weight", tensor.data_ptr(), tuple(tensor.stride()), tuple(tensor.shape))
             constants[node] = TorchConstant(
                 tuple(tensor.shape), tensor.dtype, partial(torch.Tensor.detach, tensor), key
             )
         elif spec.kind is InputKind.USER_INPUT:
-            node = placeholders.get(spec.arg.name)
-            if node is not None and isinstance(node.meta.get("val"), torch.Tensor):
+            if isinstance(node.meta.get("val"), torch.Tensor):
                 inputs.append(node)
                 input_values.append((True, None))
             else:
                 input_values.append((False, getattr(spec.arg, "value", None)))
         else:
             raise ConversionError(f"the model takes a {spec.kind.name} ({spec.arg.name})")
-    results = []
-    (output,) = module.graph.find_nodes(op="output")
-    for spec, value in zip(signature.output_specs, output.args[0], strict=True):
-        if spec.kind is OutputKind.USER_OUTPUT:
-            results.append(value)
-        else:
+    for result in signature.output_specs:
+        if result.kind is not OutputKind.USER_OUTPUT:
             raise ConversionError(
-                f"the model changes {spec.target!r} when it runs ({spec.kind.name}); NNAPI models "
+                f"the model changes {result.target!r} when it runs ({result.kind.name}); NNAPI models "
                 "have no state: return the new value, and pass it in with the next call"
             )
-    output.args = (tuple(results),)
     tree = output_tree(exported.call_spec.out_spec)
     return Program(module, inputs, constants, tree, input_values)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import torch
 from torch._ops import OpOverload
 from torch.export import ExportedProgram
+from torch.export.graph_signature import ExportGraphSignature
 from torch.fx import Graph, Node
 
 # They return their input itself when they have nothing to do, which their schemas do not say.
@@ -21,15 +22,19 @@ _MAY_RETURN_INPUT = {
 }
 
 
-def functionalise(program: ExportedProgram) -> ExportedProgram:
-    """The program without mutation inside its graph."""
-    if not any(_mutated(node) for node in program.graph.nodes):
-        return program
-    if _rename(program.graph, {spec.arg.name for spec in program.graph_signature.input_specs}):
-        program.graph_module.recompile()
-        return program
-    functional: ExportedProgram = program.run_decompositions({})
-    return functional
+def functionalise(exported: ExportedProgram) -> tuple[Graph, ExportGraphSignature]:
+    """A copy of the program's graph without mutation inside, and the signature that goes with it."""
+    graph = _copied(exported.graph)
+    if not any(map(_mutated, graph.nodes)) or _rename(graph):
+        return graph, exported.graph_signature
+    functional = exported.run_decompositions({})
+    return functional.graph, functional.graph_signature
+
+
+def _copied(original: Graph) -> Graph:
+    graph = Graph()
+    graph.output(graph.graph_copy(original, {}))
+    return graph
 
 
 def _mutated(node: Node) -> list[Node]:
@@ -66,7 +71,7 @@ def _functional_twin(target: OpOverload) -> OpOverload | None:
     return twin if same else None
 
 
-def _rename(graph: Graph, placeholders: set[str]) -> bool:
+def _rename(graph: Graph) -> bool:
     """Renames mutated tensors; False (and the graph untouched) where one of them has an alias."""
     replaced: list[tuple[Node, Node, OpOverload]] = []
     aliased: set[Node] = set()
@@ -76,7 +81,7 @@ def _rename(graph: Graph, placeholders: set[str]) -> bool:
             twin = _functional_twin(node.target)
             if twin is None or len(written) != 1 or written[0] in aliased:
                 return False
-            if written[0].op == "placeholder" or written[0].name in placeholders:
+            if written[0].op == "placeholder":
                 return False
             replaced.append((node, written[0], twin))
         elif _aliases_input(node):

@@ -85,16 +85,16 @@ class Program:
 
 
 def source_of(node: Node) -> str:
-    """``file:line`` of the innermost frame that is not torch's own; empty where nothing is known."""
-    found = ""
+    """``file:line`` of the innermost frame that is not torch's own, else of the innermost one."""
+    innermost = users = ""
     for line in (node.meta.get("stack_trace") or "").splitlines():
         line = line.strip()
         if line.startswith('File "'):
             file, rest = line[6:].split('"', 1)
-            number = rest.split("line ", 1)[-1].split(",", 1)[0]
-            if not found or f"{TORCH_FOLDER}/" not in file:
-                found = f"{file}:{number}"
-    return found
+            innermost = f"{file}:{rest.split('line ', 1)[-1].split(',', 1)[0]}"
+            if not file.startswith(_TORCH_FOLDER):
+                users = innermost
+    return users or innermost
 
 
-TORCH_FOLDER = torch.__path__[0]
+_TORCH_FOLDER = torch.__path__[0]

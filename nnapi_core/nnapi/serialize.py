@@ -266,6 +266,8 @@ def _read_value(
     if source == Source.OMITTED:
         return Operand(type_, omitted=True)
     if source == Source.SUBMODEL:
+        if len(content) != 4:
+            raise ArtifactError(f"operand {index}: a submodel takes 4 bytes, not {len(content)}")
         (number,) = struct.unpack("<I", content)
         if submodels is None:
             return Operand(type_, omitted=True)

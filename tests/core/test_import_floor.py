@@ -23,8 +23,9 @@ FLOORS = [
     {"graph"},
     {"lowering"},
     {"plugin", "artifact"},
-    {"report"},
+    {"report", "report_html"},
     {"driver", "quantize"},
+    {"verify"},
     {"", "cli", "testing"},
 ]
 
