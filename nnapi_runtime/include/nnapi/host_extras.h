@@ -31,6 +31,9 @@ int nnapi_host_execution_set_profiling(ANeuralNetworksExecution* execution, bool
 int nnapi_host_execution_get_profile(const ANeuralNetworksExecution* execution,
                                      uint64_t* nanoseconds, uint32_t count);
 
+// The name of an operation code that this library implements; null for any other.
+const char* nnapi_host_operation_name(int32_t code);
+
 // Threads of the process's pool, the calling one included; 0: NNAPI_NUM_THREADS, or one a core.
 void nnapi_host_set_num_threads(int32_t count);
 

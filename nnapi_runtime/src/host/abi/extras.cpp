@@ -4,6 +4,7 @@
 #include "host/abi/handles.h"
 #include "host/execution.h"
 #include "host/memory_plan.h"
+#include "host/opset.h"
 #include "host/thread_limit.h"
 #include "host/thread_pool.h"
 
@@ -12,6 +13,11 @@ using namespace nnapi::host;
 const char* nnapi_host_last_error(void) { return last_failure().text.c_str(); }
 
 int32_t nnapi_host_last_error_operation(void) { return last_failure().operation; }
+
+const char* nnapi_host_operation_name(int32_t code) {
+  const OpsetEntry* entry = find_operation(code);
+  return entry != nullptr && entry->operation != nullptr ? entry->operation->name : nullptr;
+}
 
 void nnapi_host_set_num_threads(int32_t count) {
   ThreadPool::instance();  // sets the default, which this replaces

@@ -1,0 +1,350 @@
+"""Executions: their states, arguments, output shapes, timing and settings."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from ctypes import byref, c_uint32, c_uint64, c_void_p
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.runtime import c_api
+from tests.runtime.c_api import (
+    Model,
+    call,
+    codes,
+    good,
+    library,
+    operand_type,
+    output_dims,
+    set_input,
+    set_output,
+)
+
+X = np.array([1, 2, 3, 4], "f4")
+Y = np.array([10, 20, 30, 40], "f4")
+
+
+@pytest.fixture
+def compilation() -> Iterator[c_void_p]:
+    """a + b of [4], made by createForDevices."""
+    model = c_api.adder(4)
+    handle = c_api.compile_model(model, explicit_device=True)
+    yield handle
+    c_api.free("Compilation", handle)
+    model.free()
+
+
+@pytest.fixture
+def dynamic() -> Iterator[c_void_p]:
+    """a + b, no dimension known."""
+    model = c_api.adder(0, output=(0,))
+    handle = c_api.compile_model(model)
+    yield handle
+    c_api.free("Compilation", handle)
+    model.free()
+
+
+def bind(run: c_void_p, total: np.ndarray, dims: tuple[int, ...] = ()) -> None:
+    assert set_input(run, 0, X, dims) == "NO_ERROR"
+    assert set_input(run, 1, Y, dims) == "NO_ERROR"
+    assert set_output(run, 0, total) == "NO_ERROR"
+
+
+def test_a_compilation_is_finished_once(compilation: c_void_p) -> None:
+    calls = [
+        ("Compilation_finish", compilation),
+        ("Compilation_setPreference", compilation, codes.PREFER_LOW_POWER),
+        ("Compilation_setPriority", compilation, codes.PRIORITY_HIGH),
+        ("Compilation_setTimeout", compilation, 1),
+        ("Compilation_setCaching", compilation, b"/tmp", bytes(32)),
+    ]
+    assert [call(*c) for c in calls] == ["BAD_STATE"] * len(calls)
+    assert library().nnapi_host_compilation_set_num_threads(compilation, 1) == codes.BAD_STATE
+
+
+def test_settings_of_a_compilation() -> None:
+    model = c_api.adder(4)
+    handle = c_api.new_compilation(model)
+    assert call("Execution_create", handle, byref(c_void_p())) == "BAD_STATE"
+    assert call("Burst_create", handle, byref(c_void_p())) == "BAD_STATE"
+    value = c_uint32()
+    alignment = "Compilation_getPreferredMemoryAlignmentForInput"
+    assert call(alignment, handle, 0, byref(value)) == "BAD_STATE"
+    for preference in range(3):
+        good("Compilation_setPreference", handle, preference)
+    assert call("Compilation_setPreference", handle, 3) == "BAD_DATA"
+    assert call("Compilation_setPreference", handle, -1) == "BAD_DATA"
+    for priority in (90, 100, 110):
+        good("Compilation_setPriority", handle, priority)
+    assert call("Compilation_setPriority", handle, 95) == "BAD_DATA"
+    assert call("Compilation_setTimeout", handle, 10**9) == "BAD_DATA"  # not for one device
+    c_api.free("Compilation", handle)
+    handle = c_api.new_compilation(model, explicit_device=True)
+    good("Compilation_setTimeout", handle, 1)  # a nanosecond
+    assert call("Compilation_finish", handle) == "MISSED_DEADLINE_TRANSIENT"
+    assert call("Execution_create", handle, byref(c_void_p())) == "BAD_STATE"
+    c_api.free("Compilation", handle)
+    model.free()
+
+
+def test_preferred_alignment_and_padding(compilation: c_void_p) -> None:
+    value = c_uint32()
+    for side, count in (("Input", 2), ("Output", 1)):
+        for what in ("Alignment", "Padding"):
+            ask = f"Compilation_getPreferredMemory{what}For{side}"
+            for index in range(count):
+                good(ask, compilation, index, byref(value))
+                assert value.value > 0
+                assert value.value & (value.value - 1) == 0
+            assert call(ask, compilation, count, byref(value)) == "BAD_DATA"
+
+
+def test_an_execution_computes_once(compilation: c_void_p) -> None:
+    total = np.zeros(4, "f4")
+    with c_api.execution(compilation) as run:
+        assert call("Execution_compute", run) == "BAD_DATA"  # nothing is set
+        assert output_dims(run)[0] == "BAD_STATE"
+        bind(run, total)
+        assert set_input(run, 0, X) == "BAD_STATE"  # set before
+        assert set_output(run, 0, total) == "BAD_STATE"
+        good("Execution_compute", run)
+        assert np.array_equal(total, X + Y)
+        assert output_dims(run) == ("NO_ERROR", (4,))
+        assert output_dims(run, 1)[0] == "BAD_DATA"
+        assert call("Execution_compute", run) == "BAD_STATE"
+        assert set_input(run, 0, X) == "BAD_STATE"
+        assert call("Execution_setReusable", run, True) == "BAD_STATE"
+        assert call("Execution_setLoopTimeout", run, 1) == "BAD_STATE"
+        assert call("Execution_setTimeout", run, 1) == "BAD_STATE"
+        assert call("Execution_setMeasureTiming", run, True) == "BAD_STATE"
+
+
+def test_a_reusable_execution_computes_again(compilation: c_void_p) -> None:
+    x, total = X.copy(), np.zeros(4, "f4")
+    with c_api.execution(compilation) as run:
+        good("Execution_setReusable", run, True)
+        set_input(run, 0, x)
+        set_input(run, 1, Y)
+        set_output(run, 0, total)
+        for factor in range(3):
+            x[:] = factor * X
+            good("Execution_compute", run)
+            assert np.array_equal(total, x + Y)
+        assert set_input(run, 0, X) == "BAD_STATE"
+
+
+@pytest.mark.parametrize("size", [0, 12, 20])
+def test_buffers_have_the_size_of_the_operand(compilation: c_void_p, size: int) -> None:
+    room = np.zeros(8, "f4")
+    with c_api.execution(compilation) as run:
+        for function in ("Execution_setInput", "Execution_setOutput"):
+            assert call(function, run, 0, None, c_api.address(room), size) == "BAD_DATA"
+            assert call(function, run, 7, None, c_api.address(room), 16) == "BAD_DATA"
+            assert call(function, run, -1, None, c_api.address(room), 16) == "BAD_DATA"
+
+
+def test_padding_must_be_enabled_first(compilation: c_void_p) -> None:
+    room = np.zeros(8, "f4")
+    with c_api.execution(compilation) as run:
+        good("Execution_enableInputAndOutputPadding", run, True)
+        for index in range(2):
+            good("Execution_setInput", run, index, None, c_api.address(np.resize(X, 8)), 32)
+        assert call("Execution_enableInputAndOutputPadding", run, False) == "BAD_STATE"
+        small = call("Execution_setOutput", run, 0, None, c_api.address(room), 12)
+        assert small == "BAD_DATA"
+        good("Execution_setOutput", run, 0, None, c_api.address(room), 32)
+        good("Execution_compute", run)
+        assert not room[4:].any()
+
+
+def test_a_type_may_only_add_to_the_model(compilation: c_void_p, dynamic: c_void_p) -> None:
+    with c_api.execution(compilation) as run:
+        assert set_input(run, 0, X, (2, 2)) == "BAD_DATA"
+        assert set_input(run, 0, X[:3], (3,)) == "BAD_DATA"
+        assert set_input(run, 0, X, (4,)) == "NO_ERROR"
+    with c_api.execution(dynamic) as run:
+        assert set_input(run, 0, X) == "BAD_DATA"  # not specified by anybody
+        assert set_input(run, 0, X, (2, 2)) == "BAD_DATA"  # the rank is known
+        assert set_input(run, 0, X, (0,)) == "BAD_DATA"
+        assert set_input(run, 0, X, (4,)) == "NO_ERROR"
+
+
+def test_shapes_found_at_run_time(dynamic: c_void_p) -> None:
+    for count in (4, 2, 4, 1):
+        total = np.zeros(count, "f4")
+        with c_api.execution(dynamic) as run:
+            set_input(run, 0, X[:count], (count,))
+            set_input(run, 1, Y[:count], (count,))
+            set_output(run, 0, total)
+            good("Execution_compute", run)
+            assert np.array_equal(total, (X + Y)[:count])
+            assert output_dims(run) == ("NO_ERROR", (count,))
+
+
+def test_inputs_that_do_not_fit_each_other_fail(dynamic: c_void_p) -> None:
+    with c_api.execution(dynamic) as run:
+        set_input(run, 0, X, (4,))
+        set_input(run, 1, Y[:3], (3,))
+        set_output(run, 0, np.zeros(4, "f4"))
+        assert call("Execution_compute", run) == "BAD_DATA"
+        assert "operation 0 (ADD)" in c_api.last_error()
+        assert library().nnapi_host_last_error_operation() == 0
+        assert output_dims(run)[0] == "BAD_STATE"
+
+
+def test_an_output_buffer_that_is_too_small_tells_what_is_needed(dynamic: c_void_p) -> None:
+    small = np.full(3, 7, "f4")
+    with c_api.execution(dynamic) as run:
+        bind(run, small, (4,))
+        assert call("Execution_compute", run) == "OUTPUT_INSUFFICIENT_SIZE"
+        assert output_dims(run) == ("OUTPUT_INSUFFICIENT_SIZE", (4,))
+        assert "16 bytes" in c_api.last_error()
+    assert (small == 7).all()
+
+
+def test_an_announced_output_shape_must_come_true(dynamic: c_void_p) -> None:
+    total = np.zeros(4, "f4")
+    kind = operand_type(codes.TENSOR_FLOAT32, (2,))
+    with c_api.execution(dynamic) as run:
+        set_input(run, 0, X, (4,))
+        set_input(run, 1, Y, (4,))
+        assert (
+            call("Execution_setOutput", run, 0, byref(kind), c_api.address(total), 16) == "BAD_DATA"
+        )
+        good("Execution_setOutput", run, 0, byref(kind), c_api.address(total), 8)
+        assert call("Execution_compute", run) == "BAD_DATA"
+
+
+def test_buffers_need_no_alignment(compilation: c_void_p) -> None:
+    room = np.zeros(64, "u1")
+    x, total = room[1:17], room[33:49]
+    x[:] = X.view("u1")
+    with c_api.execution(compilation) as run:
+        set_input(run, 0, x)
+        set_input(run, 1, Y)
+        set_output(run, 0, total)
+        good("Execution_compute", run)
+    assert np.array_equal(total.copy().view("f4"), X + Y)
+    assert not room[49:].any()
+
+
+def test_an_output_may_be_unwanted(compilation: c_void_p) -> None:
+    with c_api.execution(compilation) as run:
+        set_input(run, 0, X)
+        set_input(run, 1, Y)
+        good("Execution_setOutput", run, 0, None, None, 0)
+        good("Execution_compute", run)
+        assert output_dims(run) == ("NO_ERROR", (4,))
+
+
+def test_timing(compilation: c_void_p) -> None:
+    time = c_uint64()
+    with c_api.execution(compilation) as run:
+        good("Execution_setMeasureTiming", run, True)
+        bind(run, np.zeros(4, "f4"))
+        assert call("Execution_getDuration", run, 0, byref(time)) == "BAD_STATE"
+        good("Execution_compute", run)
+        for code in range(4):
+            good("Execution_getDuration", run, code, byref(time))
+            assert 0 < time.value < 10**9
+        assert call("Execution_getDuration", run, 4, byref(time)) == "BAD_DATA"
+        assert time.value == 2**64 - 1
+    with c_api.execution(compilation) as run:
+        bind(run, np.zeros(4, "f4"))
+        good("Execution_compute", run)
+        assert call("Execution_getDuration", run, 0, byref(time)) == "BAD_STATE"
+
+
+def test_some_settings_need_createForDevices(dynamic: c_void_p) -> None:
+    with c_api.execution(dynamic) as run:
+        assert call("Execution_setMeasureTiming", run, True) == "BAD_DATA"
+        assert call("Execution_setTimeout", run, 10**9) == "BAD_DATA"
+
+
+def test_a_deadline_that_is_over_ends_the_computation(compilation: c_void_p) -> None:
+    with c_api.execution(compilation) as run:
+        good("Execution_setTimeout", run, 1)
+        bind(run, np.zeros(4, "f4"))
+        assert call("Execution_compute", run) == "MISSED_DEADLINE_TRANSIENT"
+    with c_api.execution(compilation) as run:
+        good("Execution_setTimeout", run, 2**64 - 1)
+        bind(run, np.zeros(4, "f4"))
+        good("Execution_compute", run)
+
+
+def test_the_profile_has_a_time_for_each_operation(compilation: c_void_p) -> None:
+    times = (c_uint64 * 2)()
+    profile = library().nnapi_host_execution_get_profile
+    with c_api.execution(compilation) as run:
+        assert library().nnapi_host_execution_set_profiling(run, True) == 0
+        bind(run, np.zeros(4, "f4"))
+        assert profile(run, times, 1) == codes.BAD_STATE
+        good("Execution_compute", run)
+        assert profile(run, times, 2) == codes.BAD_DATA
+        assert profile(run, times, 1) == 0
+        assert 0 < times[0] < 10**9
+    with c_api.execution(compilation) as run:
+        bind(run, np.zeros(4, "f4"))
+        good("Execution_compute", run)
+        assert profile(run, times, 1) == codes.BAD_STATE
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_the_number_of_threads_changes_no_result(threads: int) -> None:
+    model = c_api.adder(300, 400)
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(2, 300, 400)).astype("f4")
+    total = np.zeros((300, 400), "f4")
+    handle = c_api.new_compilation(model)
+    assert library().nnapi_host_compilation_set_num_threads(handle, threads) == 0
+    good("Compilation_finish", handle)
+    with c_api.execution(handle) as run:
+        set_input(run, 0, x)
+        set_input(run, 1, y)
+        set_output(run, 0, total)
+        good("Execution_compute", run)
+    assert np.array_equal(total, x + y)
+    c_api.free("Compilation", handle)
+    model.free()
+
+
+def cached(directory: str, token: bytes, constant: float) -> None:
+    """Compiles x + constant with a cache, and checks what it computes."""
+    model = Model()
+    x, out, activation = model.floats(4), model.floats(4), model.int32(0)
+    y = model.constant(codes.TENSOR_FLOAT32, np.full(4, constant, "f4"))
+    model.operation("ADD", [x, y, activation], [out])
+    model.finish([x], [out])
+    handle = c_api.new_compilation(model)
+    good("Compilation_setCaching", handle, directory.encode(), token)
+    good("Compilation_finish", handle)
+    total = np.zeros(4, "f4")
+    with c_api.execution(handle) as run:
+        set_input(run, 0, X)
+        set_output(run, 0, total)
+        good("Execution_compute", run)
+    assert np.array_equal(total, X + np.float32(constant))
+    c_api.free("Compilation", handle)
+    model.free()
+
+
+def test_caching() -> None:
+    """A cache is written once for a model; a damaged one, or another model's, is replaced."""
+    token = bytes(range(32))
+    with tempfile.TemporaryDirectory() as directory:
+        cached(directory, token, 5)
+        (file,) = Path(directory).iterdir()
+        content, time = file.read_bytes(), file.stat().st_mtime_ns
+        assert token.hex() in file.name
+        cached(directory, token, 5)
+        assert file.stat().st_mtime_ns == time
+        cached(directory, token, 6)
+        assert file.read_bytes() != content
+        file.write_bytes(content[:7])
+        cached(directory, token, 5)
+        assert file.read_bytes() == content
+        assert list(Path(directory).iterdir()) == [file]
+    cached(directory, token, 5)  # the directory is gone: no cache, no error
