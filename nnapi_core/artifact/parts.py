@@ -169,7 +169,7 @@ def torch_stage(program: Program, stage: Stage) -> GraphModule:
                 root.register_buffer(name, program.constants[node].load().detach())
                 mapping[node] = graph.get_attr(name)
             elif node.op == "get_attr":
-                setattr(root, str(node.target), getattr(program.module, str(node.target)))
+                setattr(root, str(node.target), program.attributes[str(node.target)])
                 mapping[node] = graph.get_attr(str(node.target))
             else:
                 mapping[node] = graph.node_copy(node, copied)

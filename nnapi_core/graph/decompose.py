@@ -17,6 +17,8 @@ from torch._ops import OpOverload
 from torch.fx import GraphModule, Node
 from torch.fx.experimental.proxy_tensor import make_fx
 
+from nnapi_core.graph.program import Program
+
 # An operator that decomposes into itself would never end.
 _DEEPEST = 16
 
@@ -35,10 +37,10 @@ def _decomposition(target: OpOverload) -> Callable[..., Any] | None:
     return None
 
 
-def decompose(module: GraphModule, claimed: Collection[OpOverload]) -> None:
-    """Rewrites ``module`` in place until every operator is claimed or cannot be split further."""
+def decompose(program: Program, claimed: Collection[OpOverload]) -> None:
+    """Rewrites the graph in place until every operator is claimed or cannot be split further."""
     depths: dict[Node, int] = {}
-    pending = list(module.graph.nodes)
+    pending = list(program.graph.nodes)
     while pending:
         node = pending.pop()
         if not isinstance(node.target, OpOverload) or node.target in claimed:
@@ -47,15 +49,13 @@ def decompose(module: GraphModule, claimed: Collection[OpOverload]) -> None:
         function = _decomposition(node.target)
         if function is None or depth >= _DEEPEST:
             continue
-        inlined = _inline(module, node, function)
+        inlined = _inline(program, node, function)
         for new in inlined:
             depths[new] = depth + 1
         pending.extend(inlined)
-    module.graph.lint()
-    module.recompile()
 
 
-def _inline(module: GraphModule, node: Node, function: Callable[..., Any]) -> list[Node]:
+def _inline(program: Program, node: Node, function: Callable[..., Any]) -> list[Node]:
     """Replaces one node by the trace of ``function``; returns the new nodes (none: it could not be traced)."""
     flat, spec = pytree.tree_flatten((node.args, node.kwargs))
     positions = [index for index, value in enumerate(flat) if isinstance(value, Node)]
@@ -76,32 +76,32 @@ def _inline(module: GraphModule, node: Node, function: Callable[..., Any]) -> li
     except Exception:
         # Not traceable: the operator stays whole, and is refused by name if nothing lowers it.
         return []
-    return _splice(module, node, inner, nodes)
+    return _splice(program, node, inner, nodes)
 
 
-def _splice(module: GraphModule, node: Node, inner: GraphModule, nodes: list[Node]) -> list[Node]:
+def _splice(program: Program, node: Node, inner: GraphModule, nodes: list[Node]) -> list[Node]:
     mapping: dict[Node, Any] = {}
     inputs = iter(nodes)
     new: list[Node] = []
-    with module.graph.inserting_before(node):
+    with program.graph.inserting_before(node):
         for one in inner.graph.nodes:
             if one.op == "placeholder":
                 mapping[one] = next(inputs)
             elif one.op == "get_attr":
-                copy = module.graph.node_copy(one, mapping.__getitem__)
-                copy.target = _adopt(module, getattr(inner, one.target))
+                copy = program.graph.node_copy(one, mapping.__getitem__)
+                copy.target = _adopt(program, getattr(inner, one.target))
                 mapping[one] = copy
             elif one.op == "output":
                 result = pytree.tree_map_only(Node, mapping.__getitem__, one.args[0])
             else:
-                copy = module.graph.node_copy(one, mapping.__getitem__)
+                copy = program.graph.node_copy(one, mapping.__getitem__)
                 for key in ("stack_trace", "nn_module_stack"):
                     copy.meta[key] = node.meta.get(key)
                 mapping[one] = copy
                 new.append(copy)
     _redirect(node, result)
     if not node.users:
-        module.graph.erase_node(node)
+        program.graph.erase_node(node)
     return new
 
 
@@ -117,10 +117,7 @@ def _redirect(node: Node, result: Any) -> None:
             user.graph.erase_node(user)
 
 
-def _adopt(module: GraphModule, value: Any) -> str:
-    number = 0
-    while hasattr(module, f"_decomposed_{number}"):
-        number += 1
-    name = f"_decomposed_{number}"
-    setattr(module, name, value)
+def _adopt(program: Program, value: Any) -> str:
+    name = f"decomposed_{len(program.attributes)}"
+    program.attributes[name] = value
     return name

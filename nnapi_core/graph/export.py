@@ -11,7 +11,7 @@ import torch.utils._pytree as pytree
 from torch._ops import OpOverload
 from torch.export import ExportedProgram
 from torch.export.graph_signature import ExportGraphSignature, InputKind, OutputKind
-from torch.fx import Graph, GraphModule, Node
+from torch.fx import Graph, Node
 
 from nnapi_core.errors import ConversionError
 from nnapi_core.graph.batch_norm import fold_batch_norm
@@ -59,7 +59,7 @@ def prepare(exported: ExportedProgram, registry: Registry) -> Program:
     for one in registry.passes_of(Phase.GRAPH):
         one.function(program)
     fold_batch_norm(program)
-    decompose(program.module, _claimed(registry))
+    decompose(program, _claimed(registry))
     _drop_dead(program)
     fold_constants(program)
     return program
@@ -70,11 +70,14 @@ def _claimed(registry: Registry) -> Collection[OpOverload]:
 
 
 def _program(exported: ExportedProgram, graph: Graph, signature: ExportGraphSignature) -> Program:
-    module = GraphModule(exported.graph_module, graph)
+    attributes = {
+        str(node.target): getattr(exported.graph_module, str(node.target))
+        for node in graph.find_nodes(op="get_attr")
+    }
     inputs: list[Node] = []
     constants: dict[Node, TorchConstant] = {}
     input_values: list[tuple[bool, Any]] = []
-    placeholders = module.graph.find_nodes(op="placeholder")
+    placeholders = graph.find_nodes(op="placeholder")
     for spec, node in zip(signature.input_specs, placeholders, strict=True):
         if spec.kind in _CONSTANT_INPUTS:
             tensor = _tensor(exported, str(spec.target))
@@ -97,7 +100,7 @@ def _program(exported: ExportedProgram, graph: Graph, signature: ExportGraphSign
                 "have no state: return the new value, and pass it in with the next call"
             )
     tree = output_tree(exported.call_spec.out_spec)
-    return Program(module, inputs, constants, tree, input_values)
+    return Program(graph, attributes, inputs, constants, tree, input_values)
 
 
 def _tensor(exported: ExportedProgram, name: str) -> torch.Tensor:

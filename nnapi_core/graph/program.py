@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from attrs import define, field, frozen
-from torch.fx import Graph, GraphModule, Node
+from torch.fx import Graph, Node
 
 from nnapi_core.nnapi.constant import Constant
 
@@ -41,16 +41,14 @@ class Program:
     (docs/file_format.md).
     """
 
-    module: GraphModule
+    graph: Graph
+    attributes: dict[str, Any]
+    """What ``get_attr`` nodes name: submodules of higher-order operators, tensors made by decompositions."""
     inputs: list[Node]
     constants: dict[Node, TorchConstant]
     output_tree: list[Any]
     input_values: list[tuple[bool, Any]]
     """Per flat argument: is it a tensor, and if not, the value that it was exported with."""
-
-    @property
-    def graph(self) -> Graph:
-        return self.module.graph
 
     @property
     def results(self) -> list[Any]:
