@@ -1,0 +1,78 @@
+"""Many threads at once: the native program, and Python threads, which ctypes runs side by side."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+import nnapi_runtime
+from tests.runtime import c_api
+from tests.runtime.c_api import HEADERS, good, set_input, set_output
+
+PROGRAM = Path(__file__).parent / "native" / "threads.cpp"
+
+
+def test_the_native_program(tmp_path: Path) -> None:
+    library = nnapi_runtime.host_library().resolve()
+    program = tmp_path / "threads"
+    command = ["c++", "-std=c++20", "-O1", "-Wall", "-Wextra", f"-I{HEADERS.parent}", str(PROGRAM)]
+    command += [str(library), f"-Wl,-rpath,{library.parent}", "-pthread", "-o", str(program)]
+    subprocess.run(command, check=True)
+    run = subprocess.run([program], capture_output=True, text=True, timeout=240, check=False)
+    assert run.returncode == 0, run.stderr
+
+
+def test_python_threads() -> None:
+    """Some share a compilation of unknown shapes, with a shape each; some compile their own."""
+    model = c_api.adder(0, output=(0,))
+    shared = c_api.compile_model(model)
+
+    def compute(count: int) -> None:
+        own = c_api.adder(count)
+        compilation = c_api.compile_model(own)
+        x = np.arange(count, dtype="f4")
+        for handle in (compilation, shared) * 5:
+            total = np.zeros(count, "f4")
+            with c_api.execution(handle) as run:
+                assert set_input(run, 0, x, (count,)) == "NO_ERROR"
+                assert set_input(run, 1, x, (count,)) == "NO_ERROR"
+                assert set_output(run, 0, total) == "NO_ERROR"
+                good("Execution_compute", run)
+            assert np.array_equal(total, 2 * x)
+        c_api.free("Compilation", compilation)
+        own.free()
+
+    with ThreadPoolExecutor(8) as pool:
+        for result in [pool.submit(compute, count) for count in range(1, 400, 9)]:
+            result.result()
+    c_api.free("Compilation", shared)
+    model.free()
+
+
+def test_a_forked_child_computes_with_threads_of_its_own() -> None:
+    script = """
+import os, numpy as np
+from tests.runtime import c_api
+from tests.runtime.c_api import good, set_input, set_output
+model = c_api.adder(500, 700)
+compilation = c_api.compile_model(model)
+def compute():
+    x, total = np.ones((500, 700), "f4"), np.zeros((500, 700), "f4")
+    with c_api.execution(compilation) as run:
+        set_input(run, 0, x), set_input(run, 1, x), set_output(run, 0, total)
+        good("Execution_compute", run)
+    return bool((total == 2).all())
+assert c_api.library().nnapi_host_set_num_threads(3) is None
+assert compute()
+child = os.fork()
+if child == 0:
+    os._exit(0 if compute() else 1)
+assert os.waitpid(child, 0)[1] == 0
+assert compute()
+"""
+    root = Path(__file__).parents[2]
+    subprocess.run([sys.executable, "-c", script], cwd=root, timeout=60, check=True)
