@@ -24,3 +24,15 @@ set_target_properties(neuralnetworks PROPERTIES
   LINK_DEPENDS ${NNAPI_RUNTIME_DIR}/src/host/exports.map)
 target_link_options(neuralnetworks PRIVATE
   -Wl,--version-script=${NNAPI_RUNTIME_DIR}/src/host/exports.map -Wl,--gc-sections)
+
+# fuzz_model and its like: one target for each file, over the same objects.
+if(NNAPI_FUZZ)
+  file(GLOB NNAPI_FUZZERS CONFIGURE_DEPENDS ${NNAPI_RUNTIME_DIR}/fuzz/*_fuzzer.cpp)
+  foreach(source ${NNAPI_FUZZERS})
+    get_filename_component(name ${source} NAME_WE)
+    string(REPLACE "_fuzzer" "" name ${name})
+    add_executable(fuzz_${name} ${source})
+    target_link_libraries(fuzz_${name} PRIVATE nnapi_host)
+    target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+  endforeach()
+endif()

@@ -1,7 +1,9 @@
 #include "host/operand_types.h"
 
+#include <atomic>
 #include <iterator>
 
+#include "host/size_limit.h"
 #include "host/tensor.h"
 
 namespace nnapi::host {
@@ -35,7 +37,12 @@ constexpr TypeFacts kTypes[] = {
     {"MODEL", 0, false},
 };
 
+std::atomic<uint32_t> g_size_limit{UINT32_MAX};
+
 }  // namespace
+
+uint32_t operand_size_limit() { return g_size_limit.load(std::memory_order_relaxed); }
+void set_operand_size_limit(uint32_t bytes) { g_size_limit = bytes; }
 
 bool is_known_type(int32_t type) {
   return type >= 0 && static_cast<size_t>(type) < std::size(kTypes);
@@ -84,7 +91,7 @@ bool byte_size(int32_t type, const Dimensions& dimensions, uint32_t* bytes) {
   uint64_t size = element_size(type);
   for (uint32_t d : dimensions) {
     if (d != 0) size *= d;
-    if (size > UINT32_MAX) return false;
+    if (size > operand_size_limit()) return false;
   }
   *bytes = is_fully_known(type, dimensions) ? static_cast<uint32_t>(size) : 0;
   return true;

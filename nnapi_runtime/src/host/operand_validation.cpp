@@ -1,6 +1,7 @@
 #include <limits>
 
 #include "host/error.h"
+#include "host/size_limit.h"
 #include "host/tensor.h"
 #include "host/validation.h"
 
@@ -30,7 +31,7 @@ Status read_operand_type(const ANeuralNetworksOperandType& type, const char* fun
   uint32_t bytes;
   if (!byte_size(type.type, operand->dimensions, &bytes))
     return fail(ANEURALNETWORKS_BAD_DATA, "%s: %s is larger than %u bytes", function,
-                operand->describe().c_str(), std::numeric_limits<uint32_t>::max());
+                operand->describe().c_str(), operand_size_limit());
   return kOk;
 }
 

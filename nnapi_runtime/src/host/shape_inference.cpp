@@ -5,6 +5,7 @@
 #include "host/error.h"
 #include "host/model.h"
 #include "host/node.h"
+#include "host/size_limit.h"
 #include "host/validation.h"
 
 namespace nnapi::host {
@@ -35,8 +36,9 @@ bool agrees(const Operand& operand, const Shape& shape, std::string* message) {
     if (d == 0) return true;  // empty, whatever the others are
   }
   for (uint32_t d : shape)
-    if ((bytes *= d) > UINT32_MAX) {
-      *message = "the shape " + to_string(shape) + " exceeds 4 GiB";
+    if ((bytes *= d) > operand_size_limit()) {
+      *message = "the shape " + to_string(shape) + " takes more than " +
+                 std::to_string(operand_size_limit()) + " bytes";
       return false;
     }
   return true;

@@ -1,0 +1,330 @@
+// Random models through the C API: build, finish, compile, run. Whatever the bytes say, the library
+// must refuse or compute; the sanitizers watch it.
+//
+// The bytes choose operations, type combinations, shapes, values and deviations from all of them.
+// The opset tables make most models nearly valid, since one of random operands would be refused at
+// its first operation.
+#include <cstdint>
+#include <cstring>
+#include <deque>
+#include <limits>
+#include <vector>
+
+#include "host/opset.h"
+#include "host/size_limit.h"
+#include "host/tensor.h"
+#include "nnapi/neural_networks.h"
+
+namespace {
+
+using nnapi::host::Form;
+using nnapi::host::OperandRule;
+using nnapi::host::OpsetEntry;
+using nnapi::host::TypeCombination;
+
+// The fuzzer's input, read from the front; zeros when it is used up.
+class Bytes {
+ public:
+  Bytes(const uint8_t* data, size_t size) : data_(data), size_(size) {}
+  bool empty() const { return size_ == 0; }
+  uint32_t next() {
+    if (size_ == 0) return 0;
+    --size_;
+    return *data_++;
+  }
+  uint32_t below(uint32_t limit) { return (next() | (limit > 256 ? next() << 8 : 0)) % limit; }
+  bool one_in(uint32_t n) { return next() % n == n - 1; }
+
+ private:
+  const uint8_t* data_;
+  size_t size_;
+};
+
+struct FuzzedOperand {
+  int32_t type;
+  std::vector<uint32_t> dims;
+  enum { kInput, kConstant, kOmitted, kResult } kind;
+  bool read = false;
+};
+
+constexpr int kMaxOperations = 5, kMaxDepth = 2;
+
+class FuzzedModel {
+ public:
+  FuzzedModel(Bytes& bytes, int depth) : bytes_(bytes), depth_(depth) {
+    ANeuralNetworksModel_create(&model_);
+    const int operations = 1 + bytes_.below(depth ? 2 : kMaxOperations);
+    for (int i = 0; i < operations; ++i) add_operation();
+    finish();
+  }
+  ~FuzzedModel() { ANeuralNetworksModel_free(model_); }
+  FuzzedModel(const FuzzedModel&) = delete;
+
+  void run() {
+    if (!finished_) return;
+    ANeuralNetworksCompilation* compilation = nullptr;
+    if (ANeuralNetworksCompilation_create(model_, &compilation) == ANEURALNETWORKS_NO_ERROR &&
+        ANeuralNetworksCompilation_finish(compilation) == ANEURALNETWORKS_NO_ERROR)
+      for (int i = 0; i < 2; ++i) execute(compilation);
+    ANeuralNetworksCompilation_free(compilation);
+  }
+
+ private:
+  // ---- operands
+  std::vector<uint32_t> random_dims() {
+    std::vector<uint32_t> dims(bytes_.one_in(32) ? bytes_.below(18) : 1 + bytes_.below(5));
+    for (uint32_t& d : dims) {
+      d = 1 + bytes_.below(4);
+      if (bytes_.one_in(16)) d = bytes_.below(20);
+      if (bytes_.one_in(128)) d = 0x40000000u << bytes_.below(3);
+    }
+    return dims;
+  }
+
+  uint32_t add(FuzzedOperand operand) {
+    const bool tensor = operand.type >= 3 && operand.type != ANEURALNETWORKS_BOOL &&
+                        operand.type != ANEURALNETWORKS_FLOAT16 &&
+                        operand.type != ANEURALNETWORKS_MODEL;
+    if (!tensor) operand.dims.clear();
+    ANeuralNetworksOperandType type{operand.type, uint32_t(operand.dims.size()),
+                                    operand.dims.empty() ? nullptr : operand.dims.data(), 0, 0};
+    switch (operand.type) {
+      case ANEURALNETWORKS_TENSOR_QUANT8_ASYMM:
+      case ANEURALNETWORKS_TENSOR_QUANT16_ASYMM:
+        type.zeroPoint = int32_t(bytes_.below(3) * 64);
+        [[fallthrough]];
+      case ANEURALNETWORKS_TENSOR_QUANT8_ASYMM_SIGNED:
+      case ANEURALNETWORKS_TENSOR_QUANT8_SYMM:
+      case ANEURALNETWORKS_TENSOR_QUANT16_SYMM: {
+        constexpr float kScales[] = {1.0f,       0.5f,        0.125f, 1.0f / 256,
+                                     1.0f / 128, 1.0f / 2048, 1e-30f, 1e30f};
+        type.scale = kScales[bytes_.below(std::size(kScales))];
+        break;
+      }
+      case ANEURALNETWORKS_TENSOR_INT32:
+        type.scale = bytes_.one_in(4) ? 0.25f : 0.0f;
+        break;
+      default:
+        break;
+    }
+    if (ANeuralNetworksModel_addOperand(model_, &type) != ANEURALNETWORKS_NO_ERROR) {
+      broken_ = true;
+      return 0;
+    }
+    const auto index = static_cast<uint32_t>(operands_.size());
+    if (operand.type == ANEURALNETWORKS_TENSOR_QUANT8_SYMM_PER_CHANNEL && !operand.dims.empty()) {
+      const uint32_t dim = bytes_.one_in(2) ? operand.dims.size() - 1 : 0;
+      if (operand.dims[dim] < 64) {
+        const std::vector<float> scales(operand.dims[dim], 0.5f);
+        const ANeuralNetworksSymmPerChannelQuantParams params{dim, uint32_t(scales.size()),
+                                                              scales.data()};
+        ANeuralNetworksModel_setOperandSymmPerChannelQuantParams(model_, index, &params);
+      }
+    }
+    operands_.push_back(std::move(operand));
+    return index;
+  }
+
+  // Bytes of such an operand; 0: unknown, or more than a client would give.
+  static size_t byte_count(int32_t type, const std::vector<uint32_t>& dims) {
+    size_t bytes = nnapi::host::element_size(type);
+    for (uint32_t d : dims)
+      if ((bytes *= d) > (1 << 16)) return 0;
+    return bytes;
+  }
+
+  void fill(int32_t type, void* data, size_t bytes) {
+    auto* values = static_cast<uint8_t*>(data);
+    if (type == ANEURALNETWORKS_INT32 || type == ANEURALNETWORKS_TENSOR_INT32) {
+      for (size_t i = 0; i + 4 <= bytes; i += 4) {
+        int32_t value = int32_t(bytes_.below(6)) - (bytes_.one_in(8) ? 3 : 0);
+        if (bytes_.one_in(64)) value = std::numeric_limits<int32_t>::min() >> bytes_.below(20);
+        if (bytes_.one_in(64)) value = std::numeric_limits<int32_t>::max() >> bytes_.below(20);
+        std::memcpy(values + i, &value, 4);
+      }
+    } else if (type == ANEURALNETWORKS_FLOAT32 || type == ANEURALNETWORKS_TENSOR_FLOAT32) {
+      constexpr float kOdd[] = {0.0f,
+                                -0.0f,
+                                1e38f,
+                                -1e38f,
+                                1e-40f,
+                                std::numeric_limits<float>::infinity(),
+                                -std::numeric_limits<float>::infinity(),
+                                std::numeric_limits<float>::quiet_NaN()};
+      for (size_t i = 0; i + 4 <= bytes; i += 4) {
+        float value = float(int(bytes_.next()) - 64) / 32;
+        if (bytes_.one_in(32)) value = kOdd[bytes_.below(std::size(kOdd))];
+        std::memcpy(values + i, &value, 4);
+      }
+    } else {
+      for (size_t i = 0; i < bytes; ++i) values[i] = uint8_t(bytes_.next());
+    }
+  }
+
+  void give_value(uint32_t index) {
+    FuzzedOperand& operand = operands_[index];
+    const size_t bytes = byte_count(operand.type, operand.dims);
+    if (bytes == 0) {
+      operand.kind = FuzzedOperand::kInput;
+      return;
+    }
+    std::vector<uint8_t>& value = values_.emplace_back(bytes);
+    fill(operand.type, value.data(), bytes);
+    if (ANeuralNetworksModel_setOperandValue(model_, index, value.data(), bytes) != 0)
+      operand.kind = FuzzedOperand::kInput;
+  }
+
+  uint32_t input_operand(const OperandRule& rule, const TypeCombination& combination) {
+    int32_t type = rule.type;
+    for (const auto& assignment : combination.types)
+      if (rule.variable != '\0' && assignment.variable == rule.variable) type = assignment.type;
+    if (type < 0 || bytes_.one_in(64)) type = int32_t(bytes_.below(15));
+    if (type == ANEURALNETWORKS_MODEL) return submodel();
+    if (!bytes_.one_in(3))
+      for (size_t i = operands_.size(); i-- > 0;)
+        if (operands_[i].type == type && operands_[i].kind == FuzzedOperand::kResult) {
+          operands_[i].read = true;
+          return uint32_t(i);
+        }
+    FuzzedOperand operand{type, random_dims(), FuzzedOperand::kConstant};
+    const bool scalar = byte_count(type, {}) > 0 && type < 3;
+    if (rule.optional && bytes_.one_in(2))
+      operand.kind = FuzzedOperand::kOmitted;
+    else if (bytes_.one_in(scalar ? 16 : 2))
+      operand.kind = FuzzedOperand::kInput;
+    const auto kind = operand.kind;
+    const uint32_t index = add(std::move(operand));
+    if (broken_) return 0;
+    if (kind == FuzzedOperand::kConstant) give_value(index);
+    if (kind == FuzzedOperand::kOmitted)
+      ANeuralNetworksModel_setOperandValue(model_, index, nullptr, 0);
+    return index;
+  }
+
+  uint32_t submodel() {
+    const uint32_t index = add({ANEURALNETWORKS_MODEL, {}, FuzzedOperand::kConstant});
+    if (depth_ >= kMaxDepth) {
+      broken_ = true;
+      return 0;
+    }
+    FuzzedModel& inner = submodels_.emplace_back(bytes_, depth_ + 1);
+    ANeuralNetworksModel_setOperandValueFromModel(model_, index, inner.model_);
+    return index;
+  }
+
+  void add_operation() {
+    if (broken_) return;
+    const auto opset = nnapi::host::opset();
+    const OpsetEntry& entry = opset[bytes_.below(uint32_t(opset.size()))];
+    const Form& form = entry.forms[bytes_.below(uint32_t(entry.forms.size()))];
+    const TypeCombination& combination =
+        entry.combinations[bytes_.below(uint32_t(entry.combinations.size()))];
+    std::vector<uint32_t> inputs, outputs;
+    for (const OperandRule& rule : form) {
+      if (rule.optional && bytes_.one_in(8)) break;
+      const uint32_t times = rule.repeated ? 1 + bytes_.below(3) : 1;
+      for (uint32_t i = 0; i < times && !broken_; ++i)
+        inputs.push_back(input_operand(rule, combination));
+    }
+    for (const OperandRule& rule : entry.outputs) {
+      if (rule.optional && bytes_.one_in(2)) break;
+      int32_t type = rule.type;
+      for (const auto& assignment : combination.types)
+        if (rule.variable != '\0' && assignment.variable == rule.variable) type = assignment.type;
+      if (type < 0) type = int32_t(bytes_.below(15));
+      const uint32_t times = rule.repeated ? 1 + bytes_.below(3) : 1;
+      for (uint32_t i = 0; i < times; ++i) {
+        FuzzedOperand operand{type, {}, FuzzedOperand::kResult};
+        if (bytes_.one_in(4)) operand.dims = random_dims();
+        outputs.push_back(add(std::move(operand)));
+      }
+    }
+    if (broken_) return;
+    ANeuralNetworksModel_addOperation(model_, entry.code, uint32_t(inputs.size()), inputs.data(),
+                                      uint32_t(outputs.size()), outputs.data());
+  }
+
+  void finish() {
+    std::vector<uint32_t> inputs, outputs;
+    for (uint32_t i = 0; i < operands_.size(); ++i) {
+      if (operands_[i].kind == FuzzedOperand::kInput) inputs.push_back(i);
+      if (operands_[i].kind == FuzzedOperand::kResult && (!operands_[i].read || bytes_.one_in(8)))
+        outputs.push_back(i);
+    }
+    inputs_ = inputs;
+    outputs_ = outputs;
+    ANeuralNetworksModel_relaxComputationFloat32toFloat16(model_, bytes_.one_in(4));
+    finished_ = !broken_ &&
+                ANeuralNetworksModel_identifyInputsAndOutputs(
+                    model_, uint32_t(inputs.size()), inputs.data(), uint32_t(outputs.size()),
+                    outputs.data()) == ANEURALNETWORKS_NO_ERROR &&
+                ANeuralNetworksModel_finish(model_) == ANEURALNETWORKS_NO_ERROR;
+  }
+
+  // ---- running
+  void execute(ANeuralNetworksCompilation* compilation) {
+    ANeuralNetworksExecution* execution = nullptr;
+    if (ANeuralNetworksExecution_create(compilation, &execution) != 0) return;
+    ANeuralNetworksExecution_setLoopTimeout(execution, 1000000);
+    std::deque<std::vector<uint8_t>> buffers;  // of exact size, so that overruns are seen
+    for (uint32_t i = 0; i < inputs_.size(); ++i) {
+      const FuzzedOperand& operand = operands_[inputs_[i]];
+      std::vector<uint32_t> dims = operand.dims;
+      for (uint32_t& d : dims)
+        if (d == 0) d = 1 + bytes_.below(4);
+      const size_t bytes = byte_count(operand.type, dims);
+      if (bytes == 0 || bytes_.one_in(16)) {
+        ANeuralNetworksExecution_setInput(execution, i, nullptr, nullptr, 0);
+        continue;
+      }
+      const ANeuralNetworksOperandType type{operand.type, uint32_t(dims.size()),
+                                            dims.empty() ? nullptr : dims.data(), 0.5f, 0};
+      std::vector<uint8_t>& buffer = buffers.emplace_back(bytes);
+      fill(operand.type, buffer.data(), bytes);
+      if (dims == operand.dims ||
+          ANeuralNetworksExecution_setInput(execution, i, &type, buffer.data(), bytes) != 0)
+        ANeuralNetworksExecution_setInput(execution, i, nullptr, buffer.data(), bytes);
+    }
+    for (uint32_t i = 0; i < outputs_.size(); ++i) {
+      const FuzzedOperand& operand = operands_[outputs_[i]];
+      size_t bytes = byte_count(operand.type, operand.dims);
+      if (operand.dims.empty() || bytes == 0) bytes = bytes_.one_in(3) ? bytes_.below(64) : 4096;
+      std::vector<uint8_t>& buffer = buffers.emplace_back(bytes);
+      ANeuralNetworksExecution_setOutput(execution, i, nullptr, bytes ? buffer.data() : nullptr,
+                                         bytes);
+    }
+    ANeuralNetworksExecution_compute(execution);
+    for (uint32_t i = 0; i < outputs_.size(); ++i) {
+      uint32_t rank = 0, dims[nnapi::host::kMaxRank];
+      if (ANeuralNetworksExecution_getOutputOperandRank(execution, i, &rank) == 0)
+        ANeuralNetworksExecution_getOutputOperandDimensions(execution, i, dims);
+    }
+    ANeuralNetworksExecution_free(execution);
+  }
+
+  Bytes& bytes_;
+  int depth_;
+  ANeuralNetworksModel* model_ = nullptr;
+  bool broken_ = false, finished_ = false;
+  std::vector<FuzzedOperand> operands_;
+  std::vector<uint32_t> inputs_, outputs_;
+  std::deque<std::vector<uint8_t>> values_;
+  std::deque<FuzzedModel> submodels_;
+};
+
+}  // namespace
+
+extern "C" int LLVMFuzzerInitialize(int*, char***) {
+  setenv("NNAPI_HOST_LOG", "0", 1);
+  setenv("NNAPI_NUM_THREADS", "1", 1);
+  // A model may ask for 4 GiB, and be right; the fuzzer has no time for that.
+  nnapi::host::set_operand_size_limit(1 << 20);
+  return 0;
+}
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  Bytes bytes(data, size);
+  FuzzedModel model(bytes, 0);
+  model.run();
+  return 0;
+}
