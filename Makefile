@@ -12,7 +12,6 @@ TESTS ?= tests
 FUZZ_SECONDS ?= 600
 
 BIN := .venv/bin
-CPP = $(shell git ls-files 'nnapi_runtime/*.cpp' 'nnapi_runtime/*.h')
 export CMAKE_CXX_COMPILER_LAUNCHER ?= $(shell command -v ccache)
 export CMAKE_BUILD_PARALLEL_LEVEL ?= $(JOBS)
 
@@ -28,7 +27,7 @@ test: build
 lint: .venv/installed
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
-	$(BIN)/clang-format --dry-run -Werror $(CPP)
+	git ls-files '*.cpp' '*.h' | xargs $(BIN)/clang-format --dry-run -Werror
 	$(BIN)/python -m pytest -q tests/core/test_import_floor.py
 
 types: .venv/installed
