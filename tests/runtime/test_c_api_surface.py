@@ -24,6 +24,14 @@ def test_all_functions_are_there() -> None:
     assert all(hasattr(library(), name) for name in declared())
 
 
+def test_all_operations_are_implemented() -> None:
+    names = {code: library().nnapi_host_operation_name(code) for code in range(106)}
+    assert [code for code, name in names.items() if name is None] == []
+    assert all(getattr(codes, name.decode()) == code for code, name in names.items())
+    assert library().nnapi_host_operation_name(106) is None
+    assert library().nnapi_host_operation_name(-1) is None
+
+
 @pytest.mark.parametrize("name", sorted(declared()))
 def test_null_arguments_are_refused(name: str) -> None:
     result, types = declared()[name]
