@@ -13,7 +13,7 @@ from nnapi_core.errors import Unsupported
 from nnapi_core.nnapi.constant import Constant
 from nnapi_core.nnapi.model import Model, Operand, Operation, Origin
 from nnapi_core.nnapi.opset import OperandSpec, OperationSpec, TypeRule
-from nnapi_core.nnapi.types import ABBREVIATIONS, OperandCode, OperandType
+from nnapi_core.nnapi.types import ABBREVIATIONS, OperandCode, OperandType, Quant
 
 
 @frozen
@@ -165,7 +165,9 @@ class Builder:
                 return Ref(len(self.operands) - 1)
         code = _code(slot.kind, rule)
         if value is None:
-            type_ = OperandType(code, () if code.is_scalar else (0,))
+            # A scale must be valid even where there are no values.
+            quant = Quant(1.0) if code.is_quantised else None
+            type_ = OperandType(code, () if code.is_scalar else (0,), quant)
             self.operands.append(Operand(type_, omitted=True))
             return Ref(len(self.operands) - 1)
         if isinstance(value, (bool, int, float, np.bool_, np.integer, np.floating)):
