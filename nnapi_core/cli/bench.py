@@ -13,6 +13,7 @@ import numpy as np
 
 import nnapi_runtime
 from nnapi_core.errors import ArtifactError, ConversionError
+from nnapi_core.nnapi.opset import ops
 
 
 def bench_file(options: Namespace) -> str:
@@ -59,12 +60,17 @@ def _example(shape: Any, dtype: str) -> np.ndarray[Any, np.dtype[Any]]:
 
 def _profile(session: Any, inputs: list[Any]) -> str:
     costs = session.profile(*inputs)
-    total = sum(cost.seconds for cost in costs) or 1.0
-    lines = [
-        f"  {cost.seconds * 1e6:10.1f} µs {cost.seconds / total:6.1%}  {cost.name}"
+    total = sum(cost.nanoseconds for cost in costs) or 1
+    return "\n".join(
+        f"  {cost.nanoseconds / 1e3:10.1f} µs {cost.nanoseconds / total:6.1%}  "
+        f"{_operation(cost.code)}  {cost.origin.node} {cost.origin.source}"
         for cost in costs
-    ]
-    return "\n".join(lines)
+    )
+
+
+def _operation(code: int | None) -> str:
+    spec = None if code is None else ops.of_code(code)
+    return "torch" if spec is None else spec.name
 
 
 def _stock(path: str, threads: int | None) -> Callable[[], Any]:

@@ -1,0 +1,217 @@
+"""``nnapi-convert`` as a person types it: what it prints, its exit codes, and that nothing half-written stays."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+import nnapi_core
+from nnapi_core.cli import main
+
+MODEL = """
+import torch
+from torch import nn
+
+class Small(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(4, 3)
+
+    def forward(self, x):
+        return torch.relu(self.linear(x))
+
+class Odd(nn.Module):
+    def forward(self, x):
+        y = torch.erfinv(x * 0.1)
+        return torch.special.i0(y) + x
+
+def small():
+    torch.manual_seed(0)
+    return Small(), (torch.randn(2, 4),)
+
+def odd():
+    return Odd()
+
+def broken():
+    raise ValueError("no weights here")
+
+def number():
+    return 3
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "models.py").write_text(MODEL)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def written(folder: Path) -> list[str]:
+    return sorted(
+        path.name
+        for path in folder.iterdir()
+        if path.suffix not in (".py", "") or "." not in path.name
+    )
+
+
+@pytest.mark.parametrize("suffix", [".nnapi", ".ptl", ".pt"])
+def test_convert_verify_inspect_bench(
+    suffix: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = f"small{suffix}"
+    report = ["--report", "report.json"]
+    assert main(["models.py:small", "-o", out, "--verify", *report]) == 0
+    said = capsys.readouterr().out
+    assert "agrees with torch" in said
+    assert f"wrote {out}" in said
+    nodes = json.loads((folder / "report.json").read_text())["nodes"]
+    assert {row["device"] for row in nodes} <= {"nnapi", "folded"}
+    assert all("models.py:" in row["source"] for row in nodes)
+    assert main(["inspect", out]) == 0
+    assert "FULLY_CONNECTED" in capsys.readouterr().out
+    assert main(["bench", out, "--runs", "2", "--warmup", "1"]) == 0
+    assert "median" in capsys.readouterr().out
+
+
+def test_bench_profile_names_operations(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models.py:small", "-o", "small.nnapi"]) == 0
+    assert main(["bench", "small.nnapi", "--runs", "1", "--profile"]) == 0
+    assert "FULLY_CONNECTED" in capsys.readouterr().out
+
+
+def test_html_report_stands_alone(folder: Path) -> None:
+    assert main(["explain", "models.py:odd", "--input", "2x3", "--report", "report.html"]) == 0
+    page = (folder / "report.html").read_text()
+    assert "aten.erfinv.default" in page
+    assert "http" not in page.replace("http-equiv", "")
+
+
+def test_explain_lists_every_reason_and_writes_nothing(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = written(folder)
+    assert main(["explain", "models.py:odd", "--input", "2x3"]) == 0
+    said = capsys.readouterr().out
+    assert "aten.erfinv.default" in said
+    assert "aten.i0.default" in said
+    assert "models.py:15" in said
+    assert written(folder) == before
+
+
+def test_fallback_error_lists_all_with_lines(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["models.py:odd", "-o", "odd.nnapi", "--input", "2x3", "--fallback", "error"]
+    assert main(command) == 1
+    said = capsys.readouterr().err
+    assert "2 node(s) cannot run on NNAPI" in said
+    assert "models.py:15" in said
+    assert "models.py:16" in said
+    assert not (folder / "odd.nnapi").exists()
+
+
+def test_exported_and_scripted_files(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    module = nn.Sequential(nn.Linear(4, 3), nn.ReLU()).eval()
+    example = torch.randn(2, 4)
+    torch.export.save(torch.export.export(module, (example,)), folder / "m.pt2")
+    torch.jit.trace(module, example).save(str(folder / "m.pt"))
+    assert main(["m.pt2", "-o", "a.nnapi", "--verify"]) == 0
+    assert main(["m.pt", "-o", "b.nnapi", "--input", "2x4", "--verify", "--fallback", "error"]) == 0
+    assert capsys.readouterr().out.count("agrees with torch") == 2
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (["no_such.pt2", "-o", "x.nnapi"], "no_such.pt2: there is no such file"),
+        (["models.py:nothing", "-o", "x.nnapi"], "models.py has no 'nothing'"),
+        (["models.py:broken", "-o", "x.nnapi"], "ValueError: no weights here"),
+        (["models.py:number", "-o", "x.nnapi"], "gives int, not an nn.Module"),
+        (["models.py:odd", "-o", "x.nnapi"], "say the inputs of models.py:odd with --input"),
+        (["models.py:small", "-o", "x.nnapi", "--input", "2x5"], "does not run on inputs of shape"),
+        (["models.py:small", "-o", "x.onnx"], "artifacts end in .nnapi, .ptl, .pt"),
+        (["models.py:small", "-o", "no/folder/x.nnapi"], "the folder does not exist"),
+        (["models.py", "-o", "x.nnapi"], "a MODEL is"),
+        (["inspect", "models.py"], "inspect reads .nnapi"),
+        (["inspect", "x.nnapi"], "x.nnapi: there is no such file"),
+        (["bench", "x.nnapi"], "x.nnapi: there is no such file"),
+    ],
+)
+def test_bad_input_is_one_clear_error(
+    command: list[str], message: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = written(folder)
+    assert main(command) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("nnapi-convert: ")
+    assert message in said
+    assert "Traceback" not in said
+    assert written(folder) == before
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        [],
+        ["models.py:small"],
+        ["models.py:small", "-o", "x.nnapi", "--input", "2xx3"],
+        ["models.py:small", "-o", "x.nnapi", "--input", "2x3:float31"],
+        ["models.py:small", "-o", "x.nnapi", "--feature-level", "26"],
+        ["models.py:small", "-o", "x.nnapi", "-p", "acme"],
+        ["bench", "x.nnapi", "--runs", "0"],
+    ],
+)
+def test_wrong_usage_exits_with_2(command: list[str], folder: Path) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main(command)
+    assert exit_.value.code == 2
+
+
+def damaged(path: Path, kind: str) -> None:
+    data = bytearray(path.read_bytes())
+    if kind == "truncated":
+        data = data[: len(data) // 2]
+    elif kind == "flipped":
+        data[-3] ^= 0x10
+    elif kind == "empty":
+        data = bytearray()
+    else:
+        data[0:8] = b"\xff" * 8
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("kind", ["truncated", "flipped", "empty", "hostile size"])
+@pytest.mark.parametrize("command", ["inspect", "bench"])
+def test_a_damaged_file_is_one_clear_error(
+    kind: str, command: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["models.py:small", "-o", "small.nnapi"]) == 0
+    damaged(folder / "small.nnapi", kind)
+    assert main([command, "small.nnapi"]) == 1
+    said = capsys.readouterr().err
+    assert "small.nnapi" in said
+    assert "Traceback" not in said
+
+
+def test_saving_over_a_file_is_whole_or_not_at_all(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = nn.Sequential(nn.Linear(64, 64), nn.ReLU()).eval()
+    converted = nnapi_core.convert(module, (torch.randn(1, 64),))
+    target = folder / "m.nnapi"
+    target.write_bytes(b"the old file")
+    constant = type(converted.parts.weights.constants[0])
+
+    def fail(self: object) -> None:
+        raise MemoryError("no room")
+
+    monkeypatch.setattr(constant, "array", fail)
+    with pytest.raises(MemoryError):
+        converted.save(target)
+    assert target.read_bytes() == b"the old file"
+    assert [path.name for path in folder.iterdir() if "m.nnapi" in path.name] == ["m.nnapi"]
