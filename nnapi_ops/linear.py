@@ -1,0 +1,131 @@
+"""Linear layers and products of matrices that end in FULLY_CONNECTED or BATCH_MATMUL."""
+
+from __future__ import annotations
+
+import torch
+
+from nnapi_core.plugin import (
+    Context,
+    Layout,
+    Limitation,
+    Lowering,
+    Unsupported,
+    Value,
+    hookimpl,
+    lowering,
+    lowerings_of,
+    ops,
+)
+from nnapi_ops.matmul import fully_connected, product
+
+aten = torch.ops.aten
+Number = bool | int | float
+_UNROLLED = Limitation(
+    "products of two computed batches, where the batch is too large to be unrolled", level=1000006
+)
+
+
+@lowering(aten.linear.default, layout=Layout.TORCH)
+def linear(nn: Context, input: Value, weight: Value, bias: Value | None) -> Value:
+    """
+    linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor
+    """
+    if weight.rank == 1:
+        return matmul(nn, input, weight)
+    if bias is not None and bias.rank != 1:
+        return _plus(nn, fully_connected(nn, input, weight, None), bias)
+    return fully_connected(nn, input, weight, bias)
+
+
+@lowering(aten.mm.default, layout=Layout.TORCH)
+def mm(nn: Context, self: Value, mat2: Value) -> Value:
+    """
+    mm(Tensor self, Tensor mat2) -> Tensor
+    """
+    return product(nn, self, mat2)
+
+
+@lowering(aten.bmm.default, layout=Layout.TORCH, limitations=[_UNROLLED])
+def bmm(nn: Context, self: Value, mat2: Value) -> Value:
+    """
+    bmm(Tensor self, Tensor mat2) -> Tensor
+    """
+    return product(nn, self, mat2)
+
+
+@lowering(aten.matmul.default, layout=Layout.TORCH, limitations=[_UNROLLED])
+def matmul(nn: Context, self: Value, other: Value) -> Value:
+    """
+    matmul(Tensor self, Tensor other) -> Tensor
+    A vector is a row on the left and a column on the right.
+    """
+    a = self if self.rank > 1 else nn.reshape(self, (1, *self.shape))
+    b = other if other.rank > 1 else nn.reshape(other, (*other.shape, 1))
+    return nn.reshape(product(nn, a, b), nn.out.shape)
+
+
+@lowering(aten.mv.default, layout=Layout.TORCH)
+def mv(nn: Context, self: Value, vec: Value) -> Value:
+    """
+    mv(Tensor self, Tensor vec) -> Tensor
+    """
+    return matmul(nn, self, vec)
+
+
+@lowering(aten.dot.default, layout=Layout.TORCH)
+def dot(nn: Context, self: Value, tensor: Value) -> Value:
+    """
+    dot(Tensor self, Tensor tensor) -> Tensor
+    """
+    return matmul(nn, self, tensor)
+
+
+@lowering(aten.addmm.default, layout=Layout.TORCH)
+def addmm(nn: Context, self: Value, mat1: Value, mat2: Value, beta: Number, alpha: Number) -> Value:
+    """
+    addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor
+    """
+    if alpha == beta == 1 and self.shape == nn.out.shape[-1:]:
+        return product(nn, mat1, mat2, bias=self)
+    return _added(nn, self, product(nn, mat1, mat2), beta, alpha)
+
+
+@lowering(aten.addmv.default, layout=Layout.TORCH)
+def addmv(nn: Context, self: Value, mat: Value, vec: Value, beta: Number, alpha: Number) -> Value:
+    """
+    addmv(Tensor self, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1) -> Tensor
+    """
+    return _added(nn, self, matmul(nn, mat, vec), beta, alpha)
+
+
+@lowering(aten.baddbmm.default, layout=Layout.TORCH, limitations=[_UNROLLED])
+def baddbmm(
+    nn: Context, self: Value, batch1: Value, batch2: Value, beta: Number, alpha: Number
+) -> Value:
+    """
+    baddbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor
+    """
+    return _added(nn, self, product(nn, batch1, batch2), beta, alpha)
+
+
+def _added(nn: Context, addend: Value, result: Value, beta: Number, alpha: Number) -> Value:
+    """``beta * addend + alpha * result``; with ``beta`` 0 torch ignores the addend, whatever it holds."""
+    if not nn.out.dtype.is_floating_point and not (alpha == beta == 1):
+        raise Unsupported("factors of integer matrices", beta=beta, alpha=alpha)
+    scaled = _scaled(nn, result, alpha)
+    return scaled if beta == 0 else _plus(nn, scaled, _scaled(nn, addend, beta))
+
+
+def _scaled(nn: Context, value: Value, factor: Number) -> Value:
+    if factor == 1:
+        return value
+    return nn.emit(ops.MUL, a=value, b=nn.filled(value, factor))
+
+
+def _plus(nn: Context, a: Value, b: Value) -> Value:
+    return nn.emit(ops.ADD, a=a, b=b, out=nn.out)
+
+
+@hookimpl
+def nnapi_lowerings() -> list[Lowering]:
+    return lowerings_of(__name__)

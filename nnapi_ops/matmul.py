@@ -1,0 +1,157 @@
+"""Products of (batches of) matrices, in the form that the target level has."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from attrs import evolve
+
+from nnapi_core.plugin import (
+    Constant,
+    Context,
+    Dim,
+    Order,
+    SymbolicDim,
+    Unsupported,
+    Value,
+    broadcast_shapes,
+    ops,
+)
+from nnapi_ops.bias import bias_or_zeros
+from nnapi_ops.parts import join, split
+from nnapi_ops.windows import Span, window_operands
+
+# Below BATCH_MATMUL, batches up to this size become a FULLY_CONNECTED each.
+MOST_UNROLLED = 32
+
+
+def fully_connected(nn: Context, input: Value, weight: Value, bias: Value | None) -> Value:
+    """``input`` (…, in) times ``weight`` (units, in) transposed, plus ``bias``: (…, units)."""
+    units = weight.static_shape[0]
+    rows = input if input.rank > 1 else nn.reshape(input, (1, *input.shape))
+    result = nn.emit(
+        ops.FULLY_CONNECTED,
+        input=rows,
+        weights=weight,
+        bias=bias_or_zeros(nn, input, weight, bias, units),
+        shape=(_product(rows.shape[:-1]), units),
+        quant=nn.outs[0].quant,
+    )
+    return nn.reshape(result, (*input.shape[:-1], units))
+
+
+def product(nn: Context, a: Value, b: Value, *, bias: Value | None = None) -> Value:
+    """``a @ b`` of operands of rank 2 and more with broadcast batches, plus ``bias`` for each column."""
+    if a.dtype is torch.int64:
+        raise Unsupported("sums of products of int64 may not fit int32; cast to torch.int32")
+    has_batches = nn.level >= 1000006
+    batch = broadcast_shapes([a.shape[:-2], b.shape[:-2]])
+    if not a.dtype.is_floating_point:
+        return _batch_matmul(nn, a, b, batch)
+    if _product(b.shape[:-2]) == 1:
+        matrix = nn.reshape(b, b.shape[-2:])
+        if b.is_constant or not has_batches or bias is not None:
+            result = fully_connected(nn, a, _transposed(nn, matrix), bias)
+        else:
+            rows = nn.reshape(a, (_product(a.shape[:-1]), a.shape[-1]))
+            result = _batch_matmul(nn, rows, matrix, ())
+        return nn.reshape(result, (*batch, a.shape[-2], b.shape[-1]))
+    if _product(a.shape[:-2]) == 1:
+        # a @ b = (bᵀ @ aᵀ)ᵀ
+        matrix = nn.reshape(a, a.shape[-2:])
+        result = _transposed(nn, fully_connected(nn, _transposed(nn, b), matrix, None))
+        return nn.reshape(result, (*batch, a.shape[-2], b.shape[-1]))
+    if has_batches:
+        return _batch_matmul(nn, a, b, batch)
+    left = _expanded(nn, a, batch)
+    right = _transposed(nn, _expanded(nn, b, batch))
+    if math.prod(left.static_shape[:-2]) <= MOST_UNROLLED:
+        result = _unrolled(nn, left, right)
+    else:
+        result = _grouped(nn, left, right)
+    return nn.reshape(result, (*batch, a.shape[-2], b.shape[-1]))
+
+
+def _batch_matmul(nn: Context, a: Value, b: Value, batch: tuple[Dim, ...]) -> Value:
+    return nn.emit(
+        ops.BATCH_MATMUL,
+        a=_expanded(nn, a, batch),
+        b=_expanded(nn, b, batch),
+        transpose_a=False,
+        transpose_b=False,
+        shape=(*batch, a.shape[-2], b.shape[-1]),
+    )
+
+
+def _unrolled(nn: Context, a: Value, b: Value) -> Value:
+    """A FULLY_CONNECTED for each matrix of ``a`` (…, M, K) and ``b`` (…, N, K): (batch * M, N)."""
+    *batch, rows, inner = a.static_shape
+    columns = b.static_shape[-2]
+    count = math.prod(batch)
+    lefts = split(nn, nn.reshape(a, (count * rows, inner)), 0, count)
+    rights = split(nn, nn.reshape(b, (count * columns, inner)), 0, count)
+    results = [fully_connected(nn, *one, None) for one in zip(lefts, rights, strict=True)]
+    return join(nn, results, 0)
+
+
+def _grouped(nn: Context, a: Value, b: Value) -> Value:
+    """All products as one grouped convolution: each matrix of the batch is a group of channels.
+
+    ``a`` is (…, M, K) and ``b`` (…, N, K); the result is (batch, M, N).
+    """
+    *batch, rows, inner = a.static_shape
+    columns = b.static_shape[-2]
+    count = math.prod(batch)
+    # An image of height M and count * K channels; it lies channels last, so nothing more is moved.
+    side_by_side = nn.permute(nn.reshape(a, (count, rows, inner)), (1, 0, 2))
+    image = nn.permute(nn.reshape(side_by_side, (1, rows, 1, count * inner)), (0, 3, 1, 2))
+    kernels = nn.permute(nn.reshape(b, (count * columns, 1, 1, inner)), (0, 3, 1, 2))
+    result = nn.emit(
+        ops.GROUPED_CONV_2D,
+        input=nn.arrange(image, Order.CHANNELS_LAST),
+        weights=nn.arrange(kernels, Order.CHANNELS_LAST),
+        bias=bias_or_zeros(nn, a, b, None, count * columns),
+        groups=count,
+        nchw=False,
+        **window_operands(Span(1), Span(1)),
+        shape=(1, count * columns, rows, 1),
+    )
+    apart = nn.reshape(nn.permute(result, (0, 2, 3, 1)), (rows, count, columns))
+    return nn.permute(apart, (1, 0, 2))
+
+
+def _transposed(nn: Context, value: Value) -> Value:
+    """The last two dimensions exchanged."""
+    rank = value.rank
+    return nn.permute(value, (*range(rank - 2), rank - 1, rank - 2))
+
+
+def _expanded(nn: Context, value: Value, batch: tuple[Dim, ...]) -> Value:
+    """The matrices repeated for a broadcast batch."""
+    matrix = tuple(value.shape[-2:])
+    here = (1,) * (len(batch) + 2 - value.rank) + tuple(value.shape[:-2])
+    value = nn.reshape(value, (*here, *matrix))
+    if here == batch:
+        return value
+    if isinstance(value.source, Constant):
+        shape = tuple(dim for dim in (*batch, *matrix) if isinstance(dim, int))
+        repeated = value.source.map(
+            lambda array: np.broadcast_to(array, shape), key=("expand", shape), shape=shape
+        )
+        return Value(evolve(value.spec, shape=shape), repeated)
+    multiples = [1 if one == all_ else all_ for one, all_ in zip(here, batch, strict=True)]
+    if not all(isinstance(count, int) for count in multiples):
+        raise Unsupported("matrices repeated along a free dimension", batch=batch)
+    return nn.emit(ops.TILE, input=value, multiples=[*multiples, 1, 1], shape=(*batch, *matrix))
+
+
+def _product(dims: tuple[Dim, ...]) -> Dim:
+    result: Dim = 1
+    for dim in dims:
+        if isinstance(result, int) and isinstance(dim, int):
+            result *= dim
+        elif result != 1 or dim != 1:
+            result = dim if result == 1 else SymbolicDim(f"({result})*({dim})")
+    return result

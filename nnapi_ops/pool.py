@@ -1,0 +1,277 @@
+"""Pooling with sliding windows: largest and average, one- and two-dimensional."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from attrs import evolve
+
+from nnapi_core.plugin import (
+    Context,
+    Layout,
+    Limitation,
+    Lowering,
+    TensorSpec,
+    Unsupported,
+    Value,
+    hookimpl,
+    lowering,
+    lowerings_of,
+    ops,
+)
+from nnapi_ops.images import as_plane, from_image, plane_out
+from nnapi_ops.parts import crop
+from nnapi_ops.windows import Span, pad_zeros, per_dimension, window_operands
+
+aten = torch.ops.aten
+_DILATION = Limitation("max pooling with dilation", level=29)
+_INDICES = Limitation("indices of the largest elements, where they are used")
+Numbers = Sequence[int] | int
+
+
+@lowering(aten.max_pool1d.default, layout=Layout.TORCH, limitations=[_DILATION])
+def max_pool1d(
+    nn: Context,
+    self: Value,
+    kernel_size: Numbers,
+    stride: Numbers,
+    padding: Numbers,
+    dilation: Numbers,
+    ceil_mode: bool,
+) -> Value:
+    """
+    max_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> Tensor
+    """
+    return _max_pool(nn, self, _spans(1, kernel_size, stride, padding, dilation), ceil_mode)
+
+
+@lowering(aten.max_pool2d.default, layout=Layout.IMAGE, limitations=[_DILATION])
+def max_pool2d(
+    nn: Context,
+    self: Value,
+    kernel_size: Numbers,
+    stride: Numbers,
+    padding: Numbers,
+    dilation: Numbers,
+    ceil_mode: bool,
+) -> Value:
+    """
+    max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor
+    """
+    return _max_pool(nn, self, _spans(2, kernel_size, stride, padding, dilation), ceil_mode)
+
+
+@lowering(
+    aten.max_pool1d_with_indices.default, layout=Layout.TORCH, limitations=[_DILATION, _INDICES]
+)
+def max_pool1d_with_indices(
+    nn: Context,
+    self: Value,
+    kernel_size: Numbers,
+    stride: Numbers,
+    padding: Numbers,
+    dilation: Numbers,
+    ceil_mode: bool,
+) -> tuple[Value, None]:
+    """
+    max_pool1d_with_indices(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> (Tensor, Tensor)
+    """
+    spans = _spans(1, kernel_size, stride, padding, dilation)
+    return _max_pool(nn, self, spans, ceil_mode), None
+
+
+@lowering(
+    aten.max_pool2d_with_indices.default, layout=Layout.IMAGE, limitations=[_DILATION, _INDICES]
+)
+def max_pool2d_with_indices(
+    nn: Context,
+    self: Value,
+    kernel_size: Numbers,
+    stride: Numbers,
+    padding: Numbers,
+    dilation: Numbers,
+    ceil_mode: bool,
+) -> tuple[Value, None]:
+    """
+    max_pool2d_with_indices(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> (Tensor, Tensor)
+    """
+    spans = _spans(2, kernel_size, stride, padding, dilation)
+    return _max_pool(nn, self, spans, ceil_mode), None
+
+
+@lowering(aten.avg_pool1d.default, layout=Layout.TORCH)
+def avg_pool1d(
+    nn: Context,
+    self: Value,
+    kernel_size: Numbers,
+    stride: Numbers,
+    padding: Numbers,
+    ceil_mode: bool,
+    count_include_pad: bool,
+) -> Value:
+    """
+    avg_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], bool ceil_mode=False, bool count_include_pad=True) -> Tensor
+    """
+    spans = _spans(1, kernel_size, stride, padding, 1)
+    return _average_pool(nn, self, spans, ceil_mode, count_include_pad, None)
+
+
+@lowering(aten.avg_pool2d.default, layout=Layout.IMAGE)
+def avg_pool2d(
+    nn: Context,
+    self: Value,
+    kernel_size: Numbers,
+    stride: Numbers,
+    padding: Numbers,
+    ceil_mode: bool,
+    count_include_pad: bool,
+    divisor_override: int | None,
+) -> Value:
+    """
+    avg_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor
+    """
+    spans = _spans(2, kernel_size, stride, padding, 1)
+    return _average_pool(nn, self, spans, ceil_mode, count_include_pad, divisor_override)
+
+
+def _spans(
+    spatial: int, kernel_size: Numbers, stride: Numbers, padding: Numbers, dilation: Numbers
+) -> list[Span]:
+    """Windows as torch says them; without a stride they lie side by side."""
+    given = (kernel_size, stride or kernel_size, dilation, padding, padding)
+    return [Span(*one) for one in zip(*(per_dimension(g, spatial) for g in given), strict=True)]
+
+
+def _max_pool(nn: Context, input: Value, spans: Sequence[Span], ceil_mode: bool) -> Value:
+    plane, out = as_plane(nn, input, len(spans)), plane_out(nn, len(spans))
+    height, width = _fitted((Span(1), *spans)[-2:], plane, out, ceil_mode)
+    if height.is_dilated or width.is_dilated:
+        return from_image(nn, _dilated_maximum(nn, plane, height, width, out))
+    pooled = nn.emit(
+        ops.MAX_POOL_2D,
+        input=plane,
+        filter_width=width.kernel,
+        filter_height=height.kernel,
+        out=out,
+        **window_operands(height, width),
+    )
+    return from_image(nn, pooled)
+
+
+def _fitted(
+    spans: Sequence[Span], plane: Value, out: TensorSpec, ceil_mode: bool
+) -> tuple[Span, Span]:
+    """With ``ceil_mode``, the padding after the image that completes the last window."""
+    if ceil_mode:
+        sizes, steps = plane.static_shape[2:], out.static_shape[2:]
+        spans = [
+            evolve(span, after=max(0, (step - 1) * span.stride + span.reach - size - span.before))
+            for span, size, step in zip(spans, sizes, steps, strict=True)
+        ]
+    height, width = spans
+    return height, width
+
+
+def _dilated_maximum(
+    nn: Context, plane: Value, height: Span, width: Span, out: TensorSpec
+) -> Value:
+    """The largest of shifted images, first along the height and then along the width."""
+    if plane.quant is not None:
+        raise Unsupported("max pooling of quantised images with dilation")
+    shape = list(plane.shape)
+    paddings = [[0, 0] for _ in shape]
+    for dim, span in ((2, height), (3, width)):
+        shape[dim] = span.padded(shape[dim])
+        paddings[plane.axis(dim).index] = [span.before, span.after]
+    if height.is_padded or width.is_padded:
+        table = nn.constant(paddings, torch.int32)
+        plane = nn.emit(ops.PAD_V2, input=plane, paddings=table, value=float("-inf"), shape=shape)
+    for dim, span, steps in ((2, height, out.static_shape[2]), (3, width, out.static_shape[3])):
+        shifted = [
+            crop(nn, plane, dim, tap * span.dilation, steps, span.stride)
+            for tap in range(span.kernel)
+        ]
+        plane = shifted[0]
+        for other in shifted[1:]:
+            plane = nn.emit(ops.MAXIMUM, a=plane, b=other)
+    return plane
+
+
+def _average_pool(
+    nn: Context,
+    input: Value,
+    spans: Sequence[Span],
+    ceil_mode: bool,
+    count_include_pad: bool,
+    divisor: int | None,
+) -> Value:
+    """NNAPI divides by the number of elements that are not padding; any other divisor is a factor afterwards."""
+    plane, out = as_plane(nn, input, len(spans)), plane_out(nn, len(spans))
+    given = (Span(1), *spans)[-2:]
+    height, width = _fitted(given, plane, out, ceil_mode)
+    is_padded = any(span.is_padded for span in (*given, height, width))
+    factor = None
+    if divisor is not None or (count_include_pad and is_padded):
+        if input.quant is not None:
+            plane, height, width = _padded_before(nn, plane, given, height, width, divisor)
+        else:
+            factor = _correction(plane, out, given, (height, width), divisor)
+    pooled = nn.emit(
+        ops.AVERAGE_POOL_2D,
+        input=plane,
+        filter_width=width.kernel,
+        filter_height=height.kernel,
+        out=out,
+        **window_operands(height, width),
+    )
+    if factor is not None and not np.all(factor == 1):
+        pooled = nn.emit(ops.MUL, a=pooled, b=nn.constant(factor, out.dtype), out=out)
+    return from_image(nn, pooled)
+
+
+def _padded_before(
+    nn: Context,
+    plane: Value,
+    given: Sequence[Span],
+    height: Span,
+    width: Span,
+    divisor: int | None,
+) -> tuple[Value, Span, Span]:
+    """Padding that counts becomes part of the image; what ``ceil_mode`` added beyond it stays padding."""
+    if divisor is not None:
+        raise Unsupported("a divisor of its own in average pooling of quantised images")
+    plane, _, _ = pad_zeros(nn, plane, *given)
+    return (
+        plane,
+        evolve(height, before=0, after=max(0, height.after - given[0].after)),
+        evolve(width, before=0, after=max(0, width.after - given[1].after)),
+    )
+
+
+def _correction(
+    plane: Value,
+    out: TensorSpec,
+    given: Sequence[Span],
+    fitted: Sequence[Span],
+    divisor: int | None,
+) -> np.ndarray[Any, Any]:
+    """NNAPI's divisor over torch's, for each element of the result."""
+    ours, torchs = [], []
+    for size, steps, span, padded in zip(
+        plane.static_shape[2:], out.static_shape[2:], fitted, given, strict=True
+    ):
+        starts = np.arange(steps) * span.stride - span.before
+        ends = starts + span.kernel
+        ours.append(np.minimum(ends, size) - np.maximum(starts, 0))
+        torchs.append(np.minimum(ends, size + padded.after) - starts)
+    counted = np.multiply.outer(*torchs) if divisor is None else divisor
+    factors = np.multiply.outer(*ours) / counted
+    return np.asarray(factors)[None, None]
+
+
+@hookimpl
+def nnapi_lowerings() -> list[Lowering]:
+    return lowerings_of(__name__)
