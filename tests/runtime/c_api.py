@@ -123,8 +123,14 @@ def last_error() -> str:
     return library().nnapi_host_last_error().decode()
 
 
+# The arrays that executions use, by handle.
+_arguments: dict[int | None, list[np.ndarray]] = {}
+
+
 def free(name: str, handle: c_void_p) -> None:
     getattr(library(), f"ANeuralNetworks{name}_free")(handle)
+    if name == "Execution":
+        _arguments.pop(handle.value, None)
 
 
 def operand_type(
@@ -252,12 +258,14 @@ def execution(compilation: c_void_p) -> Iterator[c_void_p]:
 
 
 def set_input(handle: c_void_p, index: int, array: np.ndarray, dims: Sequence[int] = ()) -> str:
-    """With dims, gives the type as well (float32)."""
+    """With dims, gives the type as well (float32). The array stays alive with the execution."""
+    _arguments.setdefault(handle.value, []).append(array)
     kind = byref(operand_type(codes.TENSOR_FLOAT32, dims)) if dims else None
     return call("Execution_setInput", handle, index, kind, address(array), array.nbytes)
 
 
 def set_output(handle: c_void_p, index: int, array: np.ndarray) -> str:
+    _arguments.setdefault(handle.value, []).append(array)
     return call("Execution_setOutput", handle, index, None, address(array), array.nbytes)
 
 

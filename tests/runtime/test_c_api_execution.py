@@ -147,11 +147,11 @@ def test_buffers_have_the_size_of_the_operand(compilation: c_void_p, size: int) 
 
 
 def test_padding_must_be_enabled_first(compilation: c_void_p) -> None:
-    room = np.zeros(8, "f4")
+    room, padded = np.zeros(8, "f4"), np.resize(X, 8)
     with c_api.execution(compilation) as run:
         good("Execution_enableInputAndOutputPadding", run, True)
         for index in range(2):
-            good("Execution_setInput", run, index, None, c_api.address(np.resize(X, 8)), 32)
+            good("Execution_setInput", run, index, None, c_api.address(padded), 32)
         assert call("Execution_enableInputAndOutputPadding", run, False) == "BAD_STATE"
         small = call("Execution_setOutput", run, 0, None, c_api.address(room), 12)
         assert small == "BAD_DATA"

@@ -12,16 +12,31 @@ RunContext inner_context(const RunContext& outer) {
   return context;
 }
 
-// Hands the step's input values from `first` on to the model that `inner` runs.
-void give_values(const Frame& outer, const Step& step, uint32_t first, Frame& inner) {
+// Gives a value of the outer model, or of an earlier round, to input i of the model that `inner`
+// runs.
+Status give_value(const Program& program, uint32_t i, const Tensor& value, Frame& inner,
+                  std::string* message) {
+  std::string why;
+  if (!agrees(program.model().operands()[program.model().inputs()[i]], value.shape, &why)) {
+    *message = "value " + std::to_string(i) + " for the inner model: " + why;
+    return ANEURALNETWORKS_BAD_DATA;
+  }
+  inner.set_input(i, value.data, value.shape);
+  return kOk;
+}
+
+// The step's input values from `first` on.
+Status give_values(const Frame& outer, const Step& step, uint32_t first, const Program& program,
+                   Frame& inner, std::string* message) {
   const auto& inputs = step.operation->inputs;
   for (uint32_t i = first; i < inputs.size(); ++i) {
-    const Tensor& value = outer.tensor(inputs[i]);
     if (outer.is_omitted(inputs[i]))
       inner.omit_input(i - first);
-    else
-      inner.set_input(i - first, value.data, value.shape);
+    else if (Status status =
+                 give_value(program, i - first, outer.tensor(inputs[i]), inner, message))
+      return status;
   }
+  return kOk;
 }
 
 Status run_inner(Frame& inner, const char* role, const RunContext& context, std::string* message) {
@@ -38,7 +53,8 @@ Status run_if(Frame& frame, const Step& step, const RunContext& context, std::st
   const bool condition = *frame.tensor(step.operation->inputs[kIfCondition]).as<uint8_t>() != 0;
   const Program& program = *step.models[condition ? 0 : 1];
   FrameLease branch(program);
-  give_values(frame, step, kIfFirstValue, *branch);
+  if (Status status = give_values(frame, step, kIfFirstValue, program, *branch, message))
+    return status;
   keep_outputs(*branch, program);
   if (Status status = run_inner(*branch, condition ? "then" : "else", context, message))
     return status;
@@ -59,15 +75,17 @@ Status run_while(Frame& frame, const Step& step, const RunContext& context, std:
   keep_outputs(*even, body_program);
   keep_outputs(*odd, body_program);
   const uint32_t carried = body_program.model().outputs().size();
-  auto give_state = [&](Frame& inner) {
-    give_values(frame, step, kWhileFirstValue, inner);
+  auto give_state = [&](const Program& program, Frame& inner) -> Status {
+    if (Status status = give_values(frame, step, kWhileFirstValue, program, inner, message))
+      return status;
     for (uint32_t i = 0; last != nullptr && i < carried; ++i)
-      inner.set_input(i, last->output(i).data, last->output(i).shape);
+      if (Status status = give_value(program, i, last->output(i), inner, message)) return status;
+    return kOk;
   };
 
   const Clock::time_point start = Clock::now();
   for (;;) {
-    give_state(*condition);
+    if (Status status = give_state(condition_program, *condition)) return status;
     if (Status status = run_inner(*condition, "condition", context, message)) return status;
     if (*condition->output(0).as<uint8_t>() == 0) break;
     if (Clock::now() - start > context.loop_timeout) {
@@ -75,7 +93,7 @@ Status run_while(Frame& frame, const Step& step, const RunContext& context, std:
       return ANEURALNETWORKS_MISSED_DEADLINE_TRANSIENT;
     }
     Frame& next = last == &*even ? *odd : *even;
-    give_state(next);
+    if (Status status = give_state(body_program, next)) return status;
     if (Status status = run_inner(next, "body", context, message)) return status;
     last = &next;
   }

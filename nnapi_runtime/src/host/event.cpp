@@ -59,6 +59,11 @@ void Event::finish(Status status, Failure failure) {
   changed_.notify_all();
 }
 
+void Event::settle() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return done_ || fence_ >= 0; });
+}
+
 Status Event::wait() {
   if (fence_ >= 0) {
     pollfd waiting{fence_, POLLIN, 0};
@@ -69,8 +74,8 @@ Status Event::wait() {
     if (ready == 1 && (waiting.revents & POLLIN) != 0) return kOk;
     return fail(ANEURALNETWORKS_OP_FAILED, "Event_wait: the sync fence has failed");
   }
-  std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return done_; });
+  settle();
+  std::lock_guard lock(mutex_);
   if (status_ == kOk) return kOk;
   return fail(status_, failure_);
 }

@@ -26,6 +26,8 @@ class Event {
   Event(const Event&) = delete;
   Event& operator=(const Event&) = delete;
 
+  // Waits for the computation, if it is one, and says nothing about it.
+  void settle();
   // Returns the result, and makes the text of a failure the calling thread's last one.
   Status wait();
   // A copy of the fence's descriptor, the caller's to close.

@@ -217,8 +217,12 @@ int ANeuralNetworksEvent_wait(ANeuralNetworksEvent* event) {
   return with<Event>("Event_wait", event, [](Event& e) { return e.wait(); });
 }
 
-// Freeing an event waits for its computation, which uses the client's buffers.
-void ANeuralNetworksEvent_free(ANeuralNetworksEvent* event) { release<Event>("Event_free", event); }
+// The computation uses the client's buffers, so it ends before its event does.
+void ANeuralNetworksEvent_free(ANeuralNetworksEvent* event) {
+  if (event == nullptr) return;
+  if (Event* live = HandlePool<Event>::get(handle_of<Event>(event))) live->settle();
+  release<Event>("Event_free", event);
+}
 
 int ANeuralNetworksEvent_createFromSyncFenceFd(int sync_fence_fd, ANeuralNetworksEvent** event) {
   constexpr const char* kFunction = "Event_createFromSyncFenceFd";
