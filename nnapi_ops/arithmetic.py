@@ -18,7 +18,7 @@ from nnapi_core.plugin import (
     lowerings_of,
     ops,
 )
-from nnapi_ops.promotion import Number, cast, operand
+from nnapi_ops.promotion import Number, operand
 
 aten = torch.ops.aten
 
@@ -95,7 +95,7 @@ def square(nn: Context, self: Value) -> Value:
 def addcmul(nn: Context, self: Value, tensor1: Value, tensor2: Value, value: Number) -> Value:
     """addcmul(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor"""
     dtype = nn.out.dtype
-    a, b, c = (cast(nn, one, dtype) for one in (self, tensor1, tensor2))
+    a, b, c = (nn.cast(one, dtype) for one in (self, tensor1, tensor2))
     return plus(nn, a, times(nn, b if value == 1 else times(nn, b, operand(nn, value, dtype)), c))
 
 
@@ -106,7 +106,7 @@ def lerp(nn: Context, self: Value, end: Value, weight: Value | Number) -> Value:
     lerp.Scalar(Tensor self, Tensor end, Scalar weight) -> Tensor
     """
     dtype = nn.out.dtype
-    a, b = cast(nn, self, dtype), cast(nn, end, dtype)
+    a, b = nn.cast(self, dtype), nn.cast(end, dtype)
     w = operand(nn, weight, dtype)
     if isinstance(weight, Value):
         # a + w (b - a) loses b where w is 1; both halves exact: a (1 - w) + b w.
@@ -152,8 +152,8 @@ def _scaled(nn: Context, value: Value | Number, alpha: Number) -> Value:
     if not isinstance(value, Value):
         return operand(nn, value * alpha, dtype)
     if alpha == 1:
-        return cast(nn, value, dtype)
-    return times(nn, cast(nn, value, dtype), operand(nn, alpha, dtype))
+        return nn.cast(value, dtype)
+    return times(nn, nn.cast(value, dtype), operand(nn, alpha, dtype))
 
 
 def _emit(nn: Context, spec: OperationSpec, a: Value, b: Value, bounds: Bounds) -> Value:
@@ -165,8 +165,8 @@ def _emit(nn: Context, spec: OperationSpec, a: Value, b: Value, bounds: Bounds) 
     if nn.level >= 30 or not exact:
         return nn.emit(spec, a=a, b=b, dtype=dtype).bounded(bounds)
     # Before level 30 there is no integer arithmetic, but floats hold these integers exactly.
-    result = nn.emit(spec, a=cast(nn, a, torch.float32), b=cast(nn, b, torch.float32))
-    return cast(nn, result, torch.int32).bounded(bounds)
+    result = nn.emit(spec, a=nn.cast(a, torch.float32), b=nn.cast(b, torch.float32))
+    return nn.cast(result, torch.int32).bounded(bounds)
 
 
 def _checked(dtype: torch.dtype, bounds: Bounds) -> Bounds:

@@ -16,7 +16,6 @@ from nnapi_core.plugin import (
     lowerings_of,
     ops,
 )
-from nnapi_ops.promotion import cast
 
 aten = torch.ops.aten
 
@@ -27,7 +26,7 @@ def cat(nn: Context, tensors: Sequence[Value], dim: int) -> Value:
     cat(Tensor[] tensors, int dim=0) -> Tensor
     concat(Tensor[] tensors, int dim=0) -> Tensor
     """
-    parts = [cast(nn, one, nn.out.dtype) for one in tensors if not one.is_empty]
+    parts = [nn.cast(one, nn.out.dtype) for one in tensors if not one.is_empty]
     if len(parts) == 1:
         return parts[0]
     return nn.emit(ops.CONCATENATION, input=parts, axis=parts[0].axis(dim), out=nn.out)

@@ -19,7 +19,7 @@ from nnapi_core.plugin import (
     lowerings_of,
     ops,
 )
-from nnapi_ops.promotion import Number, cast, operand
+from nnapi_ops.promotion import Number, operand
 
 aten = torch.ops.aten
 
@@ -29,13 +29,13 @@ Limit = Value | Number | None
 @lowering(aten.maximum.default, layout=Layout.SAME)
 def maximum(nn: Context, self: Value, other: Value) -> Value:
     """maximum(Tensor self, Tensor other) -> Tensor"""
-    return larger(nn, cast(nn, self, nn.out.dtype), cast(nn, other, nn.out.dtype))
+    return larger(nn, nn.cast(self, nn.out.dtype), nn.cast(other, nn.out.dtype))
 
 
 @lowering(aten.minimum.default, layout=Layout.SAME)
 def minimum(nn: Context, self: Value, other: Value) -> Value:
     """minimum(Tensor self, Tensor other) -> Tensor"""
-    return smaller(nn, cast(nn, self, nn.out.dtype), cast(nn, other, nn.out.dtype))
+    return smaller(nn, nn.cast(self, nn.out.dtype), nn.cast(other, nn.out.dtype))
 
 
 @lowering(
@@ -72,7 +72,7 @@ def hardtanh(nn: Context, self: Value, min_val: Number, max_val: Number) -> Valu
 def clamped(nn: Context, value: Value, least: Limit, greatest: Limit) -> Value:
     """``min(max(value, least), greatest)``, as a RELU where it is one."""
     dtype = nn.out.dtype
-    value = cast(nn, value, dtype)
+    value = nn.cast(value, dtype)
     numbers = [one for one in (least, greatest) if isinstance(one, (int, float))]
     if any(math.isnan(one) for one in numbers):
         raise Unsupported("a limit is NaN")

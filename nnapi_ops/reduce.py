@@ -20,7 +20,6 @@ from nnapi_core.plugin import (
     lowerings_of,
     ops,
 )
-from nnapi_ops.promotion import cast
 
 aten = torch.ops.aten
 
@@ -39,7 +38,7 @@ def mean(
     mean.dim(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor
     mean(Tensor self, *, ScalarType? dtype=None) -> Tensor
     """
-    return averaged(nn, cast(nn, self, nn.out.dtype), dims_of(self, dim), keepdim)
+    return averaged(nn, nn.cast(self, nn.out.dtype), dims_of(self, dim), keepdim)
 
 
 def averaged(nn: Context, value: Value, dims: Sequence[int], keepdim: bool) -> Value:

@@ -15,7 +15,6 @@ from nnapi_core.plugin import (
     lowerings_of,
     ops,
 )
-from nnapi_ops.promotion import cast
 
 aten = torch.ops.aten
 
@@ -51,7 +50,7 @@ def log_softmax(
 
 
 def _along(nn: Context, spec: OperationSpec, value: Value, dim: int) -> Value:
-    value = cast(nn, value, nn.out.dtype)
+    value = nn.cast(value, nn.out.dtype)
     if nn.level >= 29 or spec is not ops.SOFTMAX:
         return nn.emit(spec, input=value, beta=1.0, axis=value.axis(dim))
     # Before level 29 it works along the last dimension of two or four.

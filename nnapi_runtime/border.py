@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
+
 import numpy as np
 
 from nnapi_runtime import _loader
 from nnapi_runtime.errors import ArgumentError, ModelError
-from nnapi_runtime.manifest import Border
+from nnapi_runtime.manifest import Border, Shape
 from nnapi_runtime.tensors import Array, Value, import_torch, is_tensor, to_array
 
 # Dtypes that torch has for quantised tensors, and their integers.
@@ -33,15 +36,12 @@ class BorderCrossing:
             )
         if not _convertible(self.array_dtype, self.operand_dtype):
             raise self._disagree(f"dtype {border.dtype}", f"{operand.dtype}")
-        # NNAPI has no tensors of rank 0; one element stands for them.
-        self.is_rank_0 = not border.shape and operand.shape == (1,)
-        if not self.is_rank_0 and operand.shape is not None:
-            physical = tuple(border.shape[axis] for axis in border.order)
-            if len(physical) != len(operand.shape) or any(
-                theirs is not None and ours is not None and ours != theirs
-                for ours, theirs in zip(physical, operand.shape, strict=True)
-            ):
-                raise self._disagree(f"shape {physical}", f"{operand.shape}")
+        physical = tuple(border.shape[axis] for axis in border.order)
+        # The operand's dimensions, where they are not the tensor's: a 0-d tensor is stored as one of
+        # shape [1], and one of rank above 4 with its leading dimensions merged.
+        self.stored = _stored(physical, operand.shape)
+        if operand.shape is not None and not _agree(self.stored or physical, operand.shape):
+            raise self._disagree(f"shape {physical}", f"{operand.shape}")
         self.inverse = tuple(int(i) for i in np.argsort(np.asarray(border.order, np.int64)))
 
     def _disagree(self, manifest: str, words: str) -> ModelError:
@@ -54,13 +54,16 @@ class BorderCrossing:
         if is_tensor(value) and value.is_quantized:
             self._check_quantisation(value)
         array = _convert(to_array(value), self.operand_dtype, self.border.value)
-        if self.is_rank_0:
-            return array.reshape(1)
-        return np.require(array.transpose(self.border.order), requirements=["C", "A"])
+        array = np.require(array.transpose(self.border.order), requirements=["C", "A"])
+        return array if self.stored is None else array.reshape(_sizes(self.stored))
 
     def out_of(self, operand: Array, *, as_tensor: bool) -> Value:
         """What torch has, in torch's order of dimensions."""
-        array = operand.reshape(()) if self.is_rank_0 else operand.transpose(self.inverse)
+        if self.stored is not None:
+            operand = operand.reshape(
+                _sizes([self.border.shape[axis] for axis in self.border.order])
+            )
+        array = operand.transpose(self.inverse)
         array = np.require(_convert(array, self.array_dtype, self.border.value), requirements=["C"])
         if not as_tensor:
             return array
@@ -82,6 +85,28 @@ class BorderCrossing:
                 f"{value.q_zero_point()}; the model takes {self.border.scale} and "
                 f"{self.border.zero_point}"
             )
+
+
+def _stored(physical: Shape, operand: Shape | None) -> Shape | None:
+    if operand is None or len(operand) >= len(physical) > 0:
+        return None
+    extra = len(physical) - len(operand)
+    if extra < 0:
+        return (1,)
+    leading = physical[: extra + 1]
+    known = [size for size in leading if size is not None]
+    merged = math.prod(known) if len(known) == len(leading) else None
+    return (merged, *physical[extra + 1 :])
+
+
+def _agree(ours: Shape, theirs: Shape) -> bool:
+    return len(ours) == len(theirs) and all(
+        a is None or b is None or a == b for a, b in zip(ours, theirs, strict=True)
+    )
+
+
+def _sizes(shape: Iterable[int | None]) -> list[int]:
+    return [-1 if size is None else size for size in shape]
 
 
 def _same_quantisation(border: Border, scale: float, zero_point: int) -> bool:

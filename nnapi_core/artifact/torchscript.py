@@ -20,7 +20,8 @@ from nnapi_core.artifact.atomic import written_whole
 from nnapi_core.artifact.parts import Parts
 from nnapi_core.artifact.stock_stage import StockStage
 from nnapi_core.errors import ConversionError
-from nnapi_core.nnapi.types import OperandCode
+from nnapi_core.lowering.value import MOST_DIMS, TensorSpec
+from nnapi_core.nnapi.types import OperandCode, SymbolicDim
 
 # What stock PyTorch's Compilation.run takes as inputs.
 _INPUT_CODES = {
@@ -103,12 +104,18 @@ def _template(border: dict[str, Any]) -> torch.Tensor:
     code = OperandCode(border["type"])
     if None in border["shape"]:
         raise ConversionError(f"output {border['value']!r} has a free dimension; save it as .nnapi")
-    shape = [border["shape"][dim] for dim in border["order"]] or [1]
+    shape = _stored(border)
     if code is OperandCode.TENSOR_QUANT8_ASYMM:
         return torch._empty_affine_quantized(
             shape, scale=border["scale"], zero_point=border["zero_point"], dtype=torch.quint8
         )
     return torch.empty(shape, dtype=torch.from_numpy(np.empty(0, code.element)).dtype)
+
+
+def _stored(border: dict[str, Any]) -> list[int]:
+    """The dimensions of the operand."""
+    spec = TensorSpec(tuple(border["shape"][dim] for dim in border["order"]), torch.float32)
+    return [-1 if isinstance(dim, SymbolicDim) else dim for dim in spec.stored_dims]
 
 
 def forward_source(manifest: dict[str, Any]) -> str:
@@ -148,8 +155,8 @@ def _entering(names: _Names, border: dict[str, Any]) -> str:
         text += f".permute({order})"
     if border["dtype"] == "int64":
         text += ".to(torch.int32)"
-    if not order:
-        text += ".reshape([1])"
+    if not 0 < len(order) <= MOST_DIMS:
+        text += f".reshape({_stored(border)})"
     return text + ".contiguous()"
 
 
@@ -160,8 +167,8 @@ def _leaving(text: str, border: dict[str, Any]) -> str:
         text += f".permute({inverse})"
     if border["dtype"] == "int64":
         text += ".to(torch.int64)"
-    if not order:
-        text += ".reshape(torch.jit.annotate(List[int], []))"
+    if not 0 < len(order) <= MOST_DIMS:
+        text += f".reshape(torch.jit.annotate(List[int], {border['shape']}))"
     return text
 
 

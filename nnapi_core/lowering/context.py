@@ -10,13 +10,16 @@ import torch
 from attrs import evolve
 
 from nnapi_core.errors import Unsupported
+from nnapi_core.lowering import casts
+from nnapi_core.lowering.merging import merged_runs, merged_shape, stored_alike
+from nnapi_core.lowering.transposes import transposes
 from nnapi_core.lowering.value import TensorSpec, Value
 from nnapi_core.nnapi.builder import Argument, Builder
 from nnapi_core.nnapi.constant import Constant
 from nnapi_core.nnapi.layout import Axis, Order, compose, invert
 from nnapi_core.nnapi.model import Model, Origin
 from nnapi_core.nnapi.opset import OperationSpec, ops
-from nnapi_core.nnapi.types import ChannelQuant, Dim, Quant
+from nnapi_core.nnapi.types import ChannelQuant, Dim, OperandCode, Quant
 
 _KEEP_SHAPE = {
     "ABS", "NEG", "EXP", "LOG", "SQRT", "RSQRT", "SIN", "FLOOR", "LOGICAL_NOT", "RELU", "RELU1",
@@ -82,7 +85,24 @@ class Context:
         operands = self._aligned(spec, operands)
         if out is None:
             out = self._intermediate(spec, operands, shape, dtype, quant)
+        if spec.broadcasts and out.rank > 4:
+            return self._emit_merged(spec, out, operands)
         return self.emit_many(spec, outs=[out], **operands)[0]
+
+    def _emit_merged(self, spec: OperationSpec, out: TensorSpec, operands: dict[str, Any]) -> Value:
+        """Broadcasts above rank 4, with the dimensions merged that all operands have or all stretch."""
+        shapes = [v.static_shape for v in operands.values() if isinstance(v, Value)]
+        if stored_alike(shapes, out.static_shape):
+            return self.emit_many(spec, outs=[out], **operands)[0]
+        runs = merged_runs(shapes, out.static_shape)
+        merged = {
+            name: self.reshape(value, merged_shape(value.static_shape, runs, out.rank))
+            if isinstance(value, Value)
+            else value
+            for name, value in operands.items()
+        }
+        inner = evolve(out, shape=merged_shape(out.static_shape, runs, out.rank))
+        return self.reshape(self.emit_many(spec, outs=[inner], **merged)[0], out.shape)
 
     def emit_many(
         self, spec: OperationSpec, *, outs: Sequence[TensorSpec], **operands: Any
@@ -146,6 +166,18 @@ class Context:
         array = np.asarray(data, element)
         return Value(TensorSpec(array.shape, dtype, quant=quant), Constant.of(array))
 
+    def cast(self, value: Value, dtype: torch.dtype) -> Value:
+        """``value.to(dtype)``; free for a constant. Raises `Unsupported` where int32 may be too small."""
+        return casts.cast(self, value, dtype)
+
+    def carried(self, values: Sequence[Value], move: casts.Move) -> Value:
+        """``move(values)`` by operations that take floats only, whatever the dtype: the elements stay exact."""
+        return casts.carried(self, values, move)
+
+    def full(self, like: Value | TensorSpec, number: float, dtype: torch.dtype) -> Value:
+        """A constant of the whole shape of ``like``, for operations that do not broadcast."""
+        return casts.full(like.spec if isinstance(like, Value) else like, number, dtype)
+
     def filled(self, like: Value | TensorSpec, number: float) -> Value:
         """A constant of one element that broadcasts against ``like``."""
         return self.constant([number], like.dtype)
@@ -180,13 +212,55 @@ class Context:
         dims = [dim if isinstance(dim, int) else -1 for dim in spec.type.dims]
         if dims.count(-1) > 1:
             raise Unsupported("more than one free dimension in a reshape")
-        moved = self.emit_many(ops.RESHAPE, outs=[spec], input=value, shape=dims)[0]
-        return evolve(moved, known=value.known)
+        if spec.code is OperandCode.TENSOR_INT32:
+            if self.level >= 1000006:
+                return self._emit_move(ops.RESHAPE, value, spec, shape=dims)
+            if (grown := self._grown(value, spec)) is not None:
+                return grown
+        return self.carried(
+            [value], lambda one: self._emit_move(ops.RESHAPE, one[0], spec, shape=dims)
+        )
+
+    def _grown(self, value: Value, spec: TensorSpec) -> Value | None:
+        """A reshape of integers from one dimension, or one that adds dimensions of size 1.
+
+        There are operations for these that take integers; None for any other.
+        """
+        here, there = list(value.spec.type.dims), list(spec.type.dims)
+        if len(here) == 1 and spec.is_static:
+            indices = self.constant(np.arange(spec.count).reshape(there), torch.int32)
+            return self._emit_move(ops.GATHER, value, spec, axis=0, indices=indices)
+        for axis, size in enumerate(there):
+            if axis < len(here) and here[axis] == size:
+                continue
+            if size != 1:
+                return None
+            here.insert(axis, 1)
+            step = evolve(value.spec, shape=tuple(here), order=Order.TORCH)
+            value = self._emit_move(ops.EXPAND_DIMS, value, step, axis=axis)
+        return evolve(value, spec=evolve(spec, dtype=value.dtype)) if here == there else None
+
+    def copied(self, value: Value) -> Value:
+        """The same elements in an operand of their own."""
+        dims = [dim if isinstance(dim, int) else -1 for dim in value.spec.type.dims]
+        if value.dtype is torch.bool:
+            return self.emit_many(ops.LOGICAL_OR, outs=[value.spec], a=value, b=value)[0]
+        if value.spec.code is OperandCode.TENSOR_INT32 and self.level < 1000006:
+            return self.emit_many(ops.MAXIMUM, outs=[value.spec], a=value, b=value)[0]
+        return self._emit_move(ops.RESHAPE, value, value.spec, shape=dims)
 
     def _emit_transpose(self, value: Value, permutation: Sequence[int], spec: TensorSpec) -> Value:
-        moved = self.emit_many(
-            ops.TRANSPOSE, outs=[spec], input=value, permutation=list(permutation)
-        )[0]
+        move = list(permutation)
+        return self.carried(
+            [value], lambda one: self._emit_move(ops.TRANSPOSE, one[0], spec, permutation=move)
+        )
+
+    def _emit_move(
+        self, operation: OperationSpec, value: Value, spec: TensorSpec, **operands: Any
+    ) -> Value:
+        """An operation whose result has the elements of ``value``, shape and order of ``spec``."""
+        out = evolve(spec, dtype=value.dtype)
+        moved = self.emit_many(operation, outs=[out], input=value, **operands)[0]
         return evolve(moved, known=value.known)
 
     def reshape(self, value: Value, shape: Sequence[Dim]) -> Value:
@@ -205,6 +279,8 @@ class Context:
             return value.permuted(dims)
         rank = value.rank
         shape = tuple(value.shape[dim] for dim in dims)
+        if rank > 4:
+            return self._permute_in_steps(value, dims)
         here = value.order.permutation(rank)
         for order in (Order.TORCH, Order.CHANNELS_LAST)[: 2 if rank == 4 else 1]:
             moved = compose(compose(order.permutation(rank), tuple(dims)), invert(here))
@@ -215,6 +291,15 @@ class Context:
         return self._emit_transpose(
             value, moved, evolve(value.spec, shape=shape, order=Order.TORCH)
         )
+
+    def _permute_in_steps(self, value: Value, dims: Sequence[int]) -> Value:
+        sizes = value.static_shape
+        for step in transposes(sizes, dims):
+            viewed = self.reshape(value, step.shape)
+            shape = tuple(step.shape[dim] for dim in step.permutation)
+            spec = evolve(viewed.spec, shape=shape)
+            value = self._emit_transpose(viewed, step.permutation, spec)
+        return self.reshape(value, [sizes[dim] for dim in dims])
 
 
 def broadcast_shapes(shapes: Sequence[Sequence[Dim]]) -> tuple[Dim, ...]:

@@ -15,7 +15,8 @@ from nnapi_core.errors import Unsupported
 from nnapi_core.graph.bind_args import bind_args
 from nnapi_core.graph.program import Program, TorchConstant, source_of
 from nnapi_core.lowering.context import Context
-from nnapi_core.lowering.value import TensorSpec, Value
+from nnapi_core.lowering.folding import folded, without_elements
+from nnapi_core.lowering.value import MOST_DIMS, TensorSpec, Value
 from nnapi_core.nnapi.builder import Builder, Ref
 from nnapi_core.nnapi.layout import Layout, Order
 from nnapi_core.nnapi.model import Model, Origin
@@ -96,6 +97,8 @@ class Lowerer:
     def _call(self, lowering: Lowering, node: Node) -> Value | tuple[Value | None, ...]:
         specs = [spec for spec in tensor_specs(node) if spec is not None]
         arguments = {name: self._resolve(value) for name, value in bind_args(node).items()}
+        if (constants := folded(node, arguments, specs)) is not None:
+            return constants
         origin = Origin(node.name, str(node.target), source_of(node))
         self._added.clear()
         nn = Context(self.builder, origin, specs, _wanted(node, len(specs)))
@@ -144,6 +147,8 @@ class Lowerer:
         specs = tensor_specs(node)
         if len(specs) != 1 or specs[0] is None:
             raise Unsupported(f"{node.name} is not a tensor")
+        if specs[0].is_empty and specs[0].is_static:
+            return without_elements(specs[0])
         return _Outside(node, specs[0])
 
     def _arrange_all(self, nn: Context, layout: Layout, arguments: dict[str, Any]) -> Order:
@@ -157,6 +162,8 @@ class Lowerer:
             case _:
                 order = Order.TORCH
         rank = max((one.spec.rank for one in given), default=0)
+        if layout is Layout.SAME and rank > MOST_DIMS:
+            order = Order.TORCH
         align = rank if layout is Layout.SAME and len(given) > 1 else None
         for name, argument in arguments.items():
             if isinstance(argument, (Value, _Outside)):
@@ -205,6 +212,10 @@ class Lowerer:
             value = self.value(node)
             if not isinstance(value, Value) or not isinstance(value.source, Ref):
                 raise ValueError(f"{node.name} is not computed by this model")
+            if value.source in refs:
+                # Results that share their bytes (an identity, a view): each is an output of its own.
+                value = self._copied(node, value)
+            assert isinstance(value.source, Ref)
             outputs.append(Border(node, value.spec))
             refs.append(value.source)
         read = {index for operation in self.builder.operations for index in operation.inputs}
@@ -228,7 +239,7 @@ class Lowerer:
             return node
         for source, entered in self.inputs.items():
             if entered.source == value.source:
-                if entered.spec.shape == value.spec.shape and entered.order is value.order:
+                if entered.spec == value.spec:
                     return source
                 self._values[node] = self._copied(node, value)
         return None
@@ -247,8 +258,7 @@ class Lowerer:
         nn = Context(
             self.builder, Origin(node.name, str(node.target), source_of(node)), [value.spec]
         )
-        dims = list(value.spec.type.dims)
-        return nn.emit(ops.RESHAPE, input=value, shape=dims, out=value.spec)
+        return nn.copied(value)
 
 
 @frozen(eq=False)

@@ -14,7 +14,14 @@ from nnapi_core.lowering.bounds import ANY_INT32, TRUTH, UNKNOWN, Bounds
 from nnapi_core.nnapi.builder import Argument, Ref, TypedConstant
 from nnapi_core.nnapi.constant import Array, Constant
 from nnapi_core.nnapi.layout import Axis, Order
-from nnapi_core.nnapi.types import ChannelQuant, Dim, OperandCode, OperandType, Quant
+from nnapi_core.nnapi.types import (
+    ChannelQuant,
+    Dim,
+    OperandCode,
+    OperandType,
+    Quant,
+    SymbolicDim,
+)
 
 _CODES = {
     torch.float32: OperandCode.TENSOR_FLOAT32,
@@ -29,6 +36,9 @@ _QUANTISED = {
     torch.int16: OperandCode.TENSOR_QUANT16_SYMM,
     torch.uint16: OperandCode.TENSOR_QUANT16_ASYMM,
 }
+
+# NNAPI's operations take tensors of rank 4 at most, but for a few.
+MOST_DIMS = 4
 
 
 @frozen
@@ -52,8 +62,22 @@ class TensorSpec:
 
     @property
     def type(self) -> OperandType:
-        """The operand type. A 0-d tensor is stored as one of shape [1]: rank 0 is "unknown" to NNAPI."""
-        return OperandType(self.code, self.order.physical(self.shape) or (1,), self.quant)
+        """The operand type.
+
+        A 0-d tensor is stored as one of shape [1], since rank 0 is "unknown" to NNAPI. One of rank above 4
+        has its leading dimensions merged, since most of NNAPI stops there. An empty one is refused: a size of 0
+        is "unknown" too.
+        """
+        if self.is_empty:
+            raise Unsupported("NNAPI has no tensors without elements", shape=self.shape)
+        return OperandType(self.code, self.stored_dims, self.quant)
+
+    @property
+    def stored_dims(self) -> tuple[Dim, ...]:
+        """The dimensions of the operand."""
+        dims = self.order.physical(self.shape) or (1,)
+        extra = len(dims) - MOST_DIMS
+        return dims if extra <= 0 else (product(dims[: extra + 1]), *dims[extra + 1 :])
 
     @property
     def rank(self) -> int:
@@ -144,7 +168,12 @@ class Value:
         rank = max(self.rank, 1)
         if not -rank <= dim < rank:
             raise Unsupported("dimension out of range", dim=dim, rank=self.rank)
-        return Axis(self.order.permutation(rank).index(dim % rank))
+        merged = max(rank - MOST_DIMS, 0)
+        if merged and dim % rank <= merged:
+            raise Unsupported(
+                "above rank 4, NNAPI sees the leading dimensions as one", dim=dim, rank=rank
+            )
+        return Axis(self.order.permutation(rank).index(dim % rank) - merged)
 
     def array(self) -> Array:
         """The data of a constant, in torch's shape and order. Raises `Unsupported` for an operand."""
@@ -182,7 +211,8 @@ class Value:
         if constant.dtype == np.int64:
             constant = constant.map(_narrowed, key="int32", dtype=np.int32)
         physical = constant.transpose(self.order.permutation(self.rank))
-        return TypedConstant(physical.reshape(physical.shape or (1,)), type_)
+        stored = [dim for dim in type_.dims if isinstance(dim, int)]
+        return TypedConstant(physical.reshape(stored), type_)
 
 
 def _narrowed(array: Array) -> Array:
@@ -192,3 +222,14 @@ def _narrowed(array: Array) -> Array:
             "an int64 constant does not fit NNAPI's int32", least=array.min(), most=array.max()
         )
     return array.astype(np.int32)
+
+
+def product(dims: Sequence[Dim]) -> Dim:
+    """How many elements; an expression where a dimension is free."""
+    free = [dim for dim in dims if not isinstance(dim, int)]
+    count = math.prod(dim for dim in dims if isinstance(dim, int))
+    if not free:
+        return count
+    return SymbolicDim(
+        "*".join([f"({dim})" for dim in free] + ([str(count)] if count != 1 else []))
+    )

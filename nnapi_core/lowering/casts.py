@@ -1,0 +1,104 @@
+"""Changing the dtype of a tensor, and moving elements by operations that do not take their dtype."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from functools import reduce
+from operator import or_
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from attrs import evolve
+
+from nnapi_core.errors import Unsupported
+from nnapi_core.lowering.bounds import Bounds
+from nnapi_core.lowering.value import TensorSpec, Value
+from nnapi_core.nnapi.constant import Constant
+from nnapi_core.nnapi.opset import ops
+
+if TYPE_CHECKING:
+    from nnapi_core.lowering.context import Context
+
+Move = Callable[[list[Value]], Value]
+_INTEGERS = (torch.int32, torch.int64)
+
+
+def cast(nn: Context, value: Value, dtype: torch.dtype) -> Value:
+    """``value.to(dtype)``. Raises `Unsupported` where int64 results may not fit NNAPI's int32."""
+    source = value.dtype
+    if source is dtype:
+        return value
+    if value.quant is not None:
+        raise Unsupported("a quantised tensor is dequantised, not cast", dtype=dtype)
+    result = evolve(value.spec, dtype=dtype)
+    if isinstance(value.source, Constant):
+        return Value(result, _cast_constant(value.source, dtype))
+    if source is torch.bool:
+        one, zero = full(value.spec, 1, dtype), full(value.spec, 0, dtype)
+        return nn.emit(ops.SELECT, mask=value, a=one, b=zero, out=result).bounded(value.bounds)
+    if dtype is torch.bool:
+        return nn.emit(ops.NOT_EQUAL, a=value, b=nn.constant([0], source), out=result)
+    if source in _INTEGERS and dtype in _INTEGERS:
+        # Both are stored as int32.
+        return evolve(value, spec=result)
+    if dtype is torch.int64 and not value.bounds.fits_int32 and source is not torch.float16:
+        raise Unsupported(
+            "a float tensor may hold numbers beyond int32, which is all that NNAPI has for int64; "
+            "cast to torch.int32, or clamp before"
+        )
+    moved = nn.emit(ops.CAST, input=value, out=result)
+    if source in _INTEGERS:
+        return moved.bounded(value.bounds)
+    known = dtype in _INTEGERS and math.isfinite(value.bounds.greatest - value.bounds.least)
+    return moved.bounded(value.bounds) if known else moved
+
+
+def full(like: TensorSpec, number: float, dtype: torch.dtype) -> Value:
+    """A constant of the shape and order of ``like``, for operations that do not broadcast."""
+    shape = like.static_shape
+    filled = Constant.of([number], torch.empty(0, dtype=dtype).numpy().dtype).map(
+        lambda array: np.broadcast_to(array.reshape(()), shape), key=("full", shape), shape=shape
+    )
+    return Value(TensorSpec(shape, dtype, like.order), filled)
+
+
+def carried(nn: Context, values: Sequence[Value], move: Move) -> Value:
+    """``move(values)`` for integers and booleans, carried by floats: the same elements, exactly.
+
+    ``values`` are of one dtype; ``move`` may place, repeat or drop elements, but not change them. Raises
+    `Unsupported` for integers that float32 may not hold where NNAPI has no arithmetic to split them.
+    """
+    dtype = values[0].dtype
+    if dtype.is_floating_point or values[0].quant is not None:
+        return move(list(values))
+    bounds = reduce(or_, (value.bounds for value in values))
+    if dtype is torch.bool or bounds.exact_in_float32:
+        moved = move([cast(nn, value, torch.float32) for value in values])
+        back = cast(nn, moved, torch.bool if dtype is torch.bool else torch.int32)
+    else:
+        halves = [_halves(nn, value) for value in values]
+        high = move([nn.cast(half, torch.float32) for half, _ in halves])
+        low = move([nn.cast(half, torch.float32) for _, half in halves])
+        shift = nn.constant([1 << 16], torch.int32)
+        upper = nn.emit(ops.MUL, a=cast(nn, high, torch.int32), b=shift)
+        back = nn.emit(ops.ADD, a=upper, b=cast(nn, low, torch.int32))
+    return evolve(back, spec=evolve(back.spec, dtype=dtype), known=bounds)
+
+
+def _halves(nn: Context, value: Value) -> tuple[Value, Value]:
+    """The upper and the lower 16 bits; both are small enough for floats."""
+    value = evolve(value, spec=evolve(value.spec, dtype=torch.int32))
+    shift = nn.constant([1 << 16], torch.int32)
+    upper = nn.emit(ops.DIV, a=value, b=shift)
+    lower = nn.emit(ops.SUB, a=value, b=nn.emit(ops.MUL, a=upper, b=shift))
+    return upper.bounded(Bounds(-(1 << 15), 1 << 15)), lower.bounded(Bounds(0, 1 << 16))
+
+
+def _cast_constant(constant: Constant, dtype: torch.dtype) -> Constant:
+    return constant.map(
+        lambda array: torch.from_numpy(np.array(array)).to(dtype).numpy(),
+        key=("cast", str(dtype)),
+        dtype=torch.empty(0, dtype=dtype).numpy().dtype,
+    )
