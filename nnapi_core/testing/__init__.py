@@ -9,6 +9,8 @@
         check_lowering(Case(torch.ops.acme.squareplus, (x,)))
 """
 
+from hypothesis import HealthCheck, settings
+
 from nnapi_core.testing.check import Case, Outcome, check_lowering
 from nnapi_core.testing.strategies import (
     feature_levels,
@@ -31,3 +33,9 @@ __all__ = [
     "tolerance",
     "torch_dims",
 ]
+
+# A case exports a model, which takes long the first time: the default deadline would call that flaky. A profile
+# that the user has chosen stays.
+settings.register_profile("nnapi", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+if settings.get_current_profile_name() == "default":
+    settings.load_profile("nnapi")

@@ -25,7 +25,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (packages / "parent.pth").write_text("\n".join(lines))
     source = shutil.copytree(ROOT / "plugins_example", folder / "source")
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
-    command += ["--no-build-isolation", "--target", str(packages), str(source)]
+    command += ["--target", str(packages), str(source)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return folder
