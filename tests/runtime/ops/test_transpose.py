@@ -13,10 +13,15 @@ from nnapi_runtime.errors import NnapiError
 from tests.runtime.ops.operand_strategies import codes, outputs, parameters, tensors
 from tests.runtime.ops.single_op import run_operation, tensor
 
+# Planes of many tiles, with something left over.
+LARGE = st.tuples(st.integers(1, 3), st.integers(1, 100), st.integers(1, 100))
+
 
 @given(st.data())
 def test_transpose(data: st.DataObject) -> None:
-    x = data.draw(tensors(codes(ops.TRANSPOSE), sizes=st.integers(0, 5) | st.integers(60, 80)))
+    x = data.draw(
+        tensors(codes(ops.TRANSPOSE)) | tensors(codes(ops.TRANSPOSE), shape=data.draw(LARGE))
+    )
     order = data.draw(st.none() | st.permutations(range(x.data.ndim)), label="order")
     expected = np.transpose(x.data, order)
     result = run_operation(

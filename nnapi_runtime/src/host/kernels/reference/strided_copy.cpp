@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "host/kernels/transpose_block.h"
 #include "host/thread_pool.h"
 
 namespace nnapi::host {
@@ -83,19 +84,43 @@ void copy_row(const T* source, int64_t from, T* destination, int64_t to, int64_t
     for (int64_t i = 0; i < count; ++i) destination[i * to] = source[i * from];
 }
 
-// Rows are read along memory and written along memory in turn, tile by tile: `across` is sequential
-// in the source, `along` in the destination.
+// One tile of a plane, element by element, the longer side in the inner loop.
+template <class T>
+void copy_tile(const T* source, T* destination, const Loop& across, const Loop& along) {
+  const Loop& inner = across.size > along.size ? across : along;
+  const Loop& outer = &inner == &along ? across : along;
+  for (int64_t j = 0; j < outer.size; ++j) {
+    const T* read = source + j * outer.from;
+    T* write = destination + j * outer.to;
+    for (int64_t i = 0; i < inner.size; ++i) write[i * inner.to] = read[i * inner.from];
+  }
+}
+
+// A plane that is read along memory in one direction (`across`) and written along memory in the
+// other (`along`), tile by tile.
 template <class T>
 void copy_plane(const T* source, T* destination, const Loop& across, const Loop& along) {
-  for (int64_t tile_j = 0; tile_j < across.size; tile_j += kTile)
-    for (int64_t tile_i = 0; tile_i < along.size; tile_i += kTile) {
-      const int64_t stop_j = std::min(tile_j + kTile, across.size);
-      const int64_t stop_i = std::min(tile_i + kTile, along.size);
-      for (int64_t j = tile_j; j < stop_j; ++j) {
-        const T* read = source + j * across.from;
-        T* write = destination + j * across.to;
-        for (int64_t i = tile_i; i < stop_i; ++i) write[i * along.to] = read[i * along.from];
+  const bool unit_steps = across.from == 1 && along.to == 1;
+  constexpr int64_t kSide = kBlockSide<T>;
+  for (int64_t first_j = 0; first_j < across.size; first_j += kTile)
+    for (int64_t first_i = 0; first_i < along.size; first_i += kTile) {
+      Loop tall = across, wide = along;
+      tall.size = std::min(kTile, across.size - first_j);
+      wide.size = std::min(kTile, along.size - first_i);
+      const T* read = source + first_j * across.from + first_i * along.from;
+      T* write = destination + first_j * across.to + first_i * along.to;
+      if (!unit_steps || tall.size < kSide || wide.size < kSide) {
+        copy_tile(read, write, tall, wide);
+        continue;
       }
+      // The last square of a side that is no multiple of its size overlaps the one before.
+      for (int64_t j = 0; j < tall.size; j += kSide)
+        for (int64_t i = 0; i < wide.size; i += kSide) {
+          const int64_t row = std::min(j, tall.size - kSide),
+                        column = std::min(i, wide.size - kSide);
+          transpose_block(read + row + column * along.from, along.from,
+                          write + row * across.to + column, across.to);
+        }
     }
 }
 
