@@ -43,6 +43,7 @@ def save_nnapi(parts: Parts, path: str | PathLike[str]) -> None:
                 raise ConversionError(f"{name} has {len(data)} bytes, not the {size} announced")
             checksums[name] = f"{zlib.crc32(data):08x}"
             file.write(data)
+            del data  # before the next one is loaded
         header = _header(parts, entries, checksums)
         if len(header) != header_size:
             raise ConversionError("the header changed its size while writing")

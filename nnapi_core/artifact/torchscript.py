@@ -19,6 +19,7 @@ import torch
 from nnapi_core.artifact.atomic import written_whole
 from nnapi_core.artifact.parts import Parts
 from nnapi_core.artifact.stock_stage import StockStage
+from nnapi_core.artifact.streamed_weights import StreamedWeights
 from nnapi_core.errors import ConversionError
 from nnapi_core.lowering.value import MOST_DIMS, TensorSpec
 from nnapi_core.nnapi.types import OperandCode, SymbolicDim
@@ -37,19 +38,18 @@ def save_torchscript(parts: Parts, path: str | PathLike[str]) -> None:
     with warnings.catch_warnings():
         # TorchScript is deprecated as a way to write models; as a container for phones it stays.
         warnings.simplefilter("ignore")
-        module = scripted(parts)
-        with written_whole(path) as temporary:
+        with written_whole(path) as temporary, StreamedWeights(temporary.parent) as weights:
+            module = scripted(parts, [weights.add(one) for one in parts.weights.constants])
             if Path(path).suffix == ".ptl":
                 module._save_for_lite_interpreter(str(temporary))
             else:
                 module.save(str(temporary))
 
 
-def scripted(parts: Parts) -> Any:
-    """The TorchScript module of a conversion."""
+def scripted(parts: Parts, weights: list[torch.Tensor]) -> Any:
+    """The TorchScript module of a conversion, over its numbered weights."""
     # A class of its own: TorchScript shares the methods of a class between its instances.
     root = type("ConvertedModel", (torch.nn.Module,), {})()
-    weights: dict[int, torch.Tensor] = {}
     for number, stage in enumerate(parts.manifest["stages"]):
         if stage["kind"] == "nnapi":
             setattr(root, f"stage_{number}", torch.jit.script(_stock_stage(parts, stage, weights)))
@@ -71,9 +71,7 @@ def scripted(parts: Parts) -> Any:
     return module
 
 
-def _stock_stage(
-    parts: Parts, stage: dict[str, Any], weights: dict[int, torch.Tensor]
-) -> StockStage:
+def _stock_stage(parts: Parts, stage: dict[str, Any], weights: list[torch.Tensor]) -> StockStage:
     words = parts.models[stage["model"]]
     if int.from_bytes(words[:4], "little") != 1:
         raise ConversionError(
@@ -87,13 +85,10 @@ def _stock_stage(
                 f"input {border['value']!r} is {code.name}, which stock PyTorch does not pass to NNAPI "
                 "(it takes float32, int32 and quint8); save it as .nnapi"
             )
-    for number, constant in enumerate(parts.weights.constants):
-        if number not in weights:
-            weights[number] = torch.from_numpy(constant.array())
     templates = [_template(border) for border in stage["outputs"]]
     return StockStage(
         torch.frombuffer(bytearray(words), dtype=torch.int32),
-        [weights[number] for number in range(len(weights))],
+        weights,
         templates,
         parts.manifest["relaxed"],
     )

@@ -20,7 +20,6 @@ from nnapi_core.lowering.value import MOST_DIMS, TensorSpec, Value
 from nnapi_core.nnapi.builder import Builder, Ref
 from nnapi_core.nnapi.layout import Layout, Order
 from nnapi_core.nnapi.model import Model, Origin
-from nnapi_core.nnapi.opset import ops
 from nnapi_core.nnapi.types import Dim, SymbolicDim
 from nnapi_core.plugins.definition import Lowering
 from nnapi_core.plugins.registry import Registry
