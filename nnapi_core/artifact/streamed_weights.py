@@ -41,7 +41,7 @@ class StreamedWeights:
         offset += -offset % _ALIGNMENT
         self._file.seek(offset)
         array = constant.array()
-        self._file.write(memoryview(array.reshape(-1).view(np.uint8)))
+        self._file.write(array.reshape(-1).view(np.uint8).data)
         self._file.flush()
         mapped = np.memmap(self._file, array.dtype, "c", offset, array.shape)
         return torch.from_numpy(mapped)
