@@ -8,10 +8,11 @@
 
 namespace nnapi::host {
 
-// Elements of a cheap elementwise operation that are worth a thread's wake-up.
-constexpr int64_t kElementGrain = 16384;
+// How many elements make a piece of work: some 20 microseconds, a few times a thread's wake-up.
+constexpr int64_t kElementGrain = 65536;  // of arithmetic
+constexpr int64_t kCostlyGrain = 8192;    // of functions that take tens of instructions
 
-// out[i] = f(in[i]) for i in [0, count). A smaller grain suits a costly f.
+// out[i] = f(in[i]) for i in [0, count).
 template <class In, class Out, class F>
 void map_elements(const Node& node, size_t count, const In* in, Out* out, F f,
                   int64_t grain = kElementGrain) {

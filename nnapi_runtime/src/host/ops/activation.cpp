@@ -57,16 +57,19 @@ Status run_relu(const Node& node, const Prepared*) {
 // ---- LOGISTIC TANH HARD_SWISH: quantised, each is a table made at preparation.
 
 struct Logistic {
+  static constexpr int64_t kGrain = kCostlyGrain;
   static float of(float x) { return logistic(x); }
   static double of(double x) { return 1.0 / (1.0 + std::exp(-x)); }
 };
 
 struct Tanh {
+  static constexpr int64_t kGrain = kCostlyGrain;
   static float of(float x) { return hyperbolic_tangent(x); }
   static double of(double x) { return std::tanh(x); }
 };
 
 struct HardSwish {
+  static constexpr int64_t kGrain = kElementGrain;
   template <class Real>
   static Real of(Real x) {
     return x * std::min(std::max(x + Real{3}, Real{0}), Real{6}) / Real{6};
@@ -90,7 +93,9 @@ std::unique_ptr<Prepared> prepare(const Node& node) {
 
 template <class F>
 Status run(const Node& node, const Prepared* prepared) {
-  if (!prepared) return map_real(node, [](float x) { return F::of(x); });
+  if (!prepared)
+    return map_real(
+        node, [](float x) { return F::of(x); }, F::kGrain);
   map_table(node, prepared);
   return kOk;
 }
@@ -105,7 +110,7 @@ Status run_elu(const Node& node, const Prepared*) {
         if (std::isnan(x)) return x;
         return std::max(0.0f, x) + std::min(0.0f, alpha * std::expm1(x));
       },
-      kElementGrain / 8);
+      kCostlyGrain);
 }
 
 }  // namespace

@@ -196,7 +196,6 @@ Status run_extremum(const Node& node, const Prepared* prepared) {
 Status infer_pow(const Node& node) { return infer_broadcast(node, kA, kB); }
 
 Status run_pow(const Node& node, const Prepared*) {
-  constexpr int64_t kGrain = kElementGrain / 8;
   const Broadcast shape(node.in(kA).shape, node.in(kB).shape);
   return with_element_type<float, _Float16>(node, node.in(kA).type, [&]<class T>(ElementType<T>) {
     map_broadcast(
@@ -204,7 +203,7 @@ Status run_pow(const Node& node, const Prepared*) {
         [](T base, T exponent) {
           return from_float<T>(std::pow(to_float(base), to_float(exponent)));
         },
-        kGrain);
+        kCostlyGrain);
   });
 }
 

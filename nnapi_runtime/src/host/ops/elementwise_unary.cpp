@@ -15,9 +15,6 @@ Status infer_same_shape(const Node& node) {
   return kOk;
 }
 
-// Grain of the functions that cost tens of instructions for an element.
-constexpr int64_t kCostlyGrain = kElementGrain / 8;
-
 // Functor: float of(float).
 template <class F>
 Status run_real(const Node& node, const Prepared*) {
@@ -29,7 +26,7 @@ Status run_real(const Node& node, const Prepared*) {
 }
 
 struct Exp {
-  static constexpr int64_t kGrain = kElementGrain;
+  static constexpr int64_t kGrain = kCostlyGrain;
   static float of(float x) { return exponential(x); }
 };
 

@@ -85,7 +85,7 @@ void reduce(ThreadPool& pool, const Reduction& shape, const In* in, Out* out, Op
     std::fill_n(out, shape.kept_count(), op.result(op.start()));
     return;
   }
-  constexpr size_t kWorkGrain = 16384;  // elements of the input for one piece of work
+  constexpr size_t kWorkGrain = 65536;  // elements of the input for one piece of work
   const size_t run = shape.run_size();
   const int64_t grain =
       static_cast<int64_t>(std::max<size_t>(1, kWorkGrain / shape.reduced_count()));

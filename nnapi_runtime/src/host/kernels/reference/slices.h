@@ -18,7 +18,7 @@ constexpr size_t kSliceBlock = 64;
 template <class Body>
 void for_slices(ThreadPool& pool, const AxisView& view, Body&& body) {
   if (view.outer * view.size * view.inner == 0) return;
-  constexpr size_t kWorkGrain = 4096;  // elements for one piece of work
+  constexpr size_t kWorkGrain = 8192;  // elements for one piece of work
   const size_t blocks = (view.inner + kSliceBlock - 1) / kSliceBlock;
   const size_t elements = view.size * std::min(view.inner, kSliceBlock);
   const int64_t grain = static_cast<int64_t>(std::max<size_t>(1, kWorkGrain / elements));
