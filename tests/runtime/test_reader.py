@@ -39,7 +39,7 @@ def survive(words: bytes, weights: list[np.ndarray]) -> str:
                 return "refused"
             inputs.append(np.zeros(shape, border.dtype))
         executor.run(inputs)
-    except (NnapiError, MemoryError):
+    except NnapiError:
         return "refused"
     return "ran"
 

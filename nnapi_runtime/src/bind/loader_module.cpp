@@ -77,9 +77,13 @@ ConstArray array_of(const Buffer& buffer, size_t i) {
 // Memory for outputs, aligned for any vector instruction.
 using Memory = std::unique_ptr<void, void (*)(void*)>;
 
-Memory allocate(size_t bytes) {
+Memory allocate(size_t i, size_t bytes) {
   Memory memory(std::aligned_alloc(64, (bytes + 64) / 64 * 64), std::free);
-  if (memory == nullptr) throw std::bad_alloc();
+  if (memory == nullptr) {
+    throw loader::CallError(ANEURALNETWORKS_OUT_OF_MEMORY, "aligned_alloc", {},
+                            "there is no memory for the " + std::to_string(bytes) + " bytes of " +
+                                numbered("output", i));
+  }
   return memory;
 }
 
@@ -124,7 +128,7 @@ class Executor {
       const nb::gil_scoped_release unlocked;
       dims = executor_->run(arguments.arrays, [&](size_t i, size_t bytes) {
         if (outputs) return given[i].data();
-        memory[i] = allocate(bytes);
+        memory[i] = allocate(i, bytes);
         return memory[i].get();
       });
     }
@@ -141,7 +145,7 @@ class Executor {
     std::vector<Memory> memory = no_memory();
     const nb::gil_scoped_release unlocked;
     return executor_->profile(arguments.arrays, [&](size_t i, size_t bytes) {
-      memory[i] = allocate(bytes);
+      memory[i] = allocate(i, bytes);
       return memory[i].get();
     });
   }
