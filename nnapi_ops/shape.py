@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 
 from nnapi_core.plugin import (
     Context,
-    Dim,
     Layout,
     Lowering,
     Value,
@@ -26,50 +26,28 @@ aten = torch.ops.aten
     aten.reshape.default,
     aten.view_as.default,
     aten.reshape_as.default,
+    aten.flatten.using_ints,
+    aten.unflatten.int,
+    aten.squeeze.default,
+    aten.squeeze.dim,
+    aten.squeeze.dims,
+    aten.unsqueeze.default,
     layout=Layout.TORCH,
 )
-def reshape(
-    nn: Context,
-    self: Value,
-    size: Sequence[Dim] = (),
-    shape: Sequence[Dim] = (),
-    other: Value | None = None,
-) -> Value:
+def reshape(nn: Context, self: Value, **ignored: Any) -> Value:
     """
     view(Tensor(a) self, SymInt[] size) -> Tensor(a)
     _unsafe_view(Tensor self, SymInt[] size) -> Tensor
     reshape(Tensor(a) self, SymInt[] shape) -> Tensor(a)
     view_as(Tensor(a) self, Tensor other) -> Tensor(a)
     reshape_as(Tensor(a) self, Tensor other) -> Tensor(a)
-    """
-    return nn.reshape(self, nn.out.shape)
-
-
-@lowering(aten.flatten.using_ints, layout=Layout.TORCH)
-def flatten(nn: Context, self: Value, start_dim: int, end_dim: int) -> Value:
-    """flatten.using_ints(Tensor(a) self, int start_dim=0, int end_dim=-1) -> Tensor(a)"""
-    return nn.reshape(self, nn.out.shape)
-
-
-@lowering(aten.unflatten.int, layout=Layout.TORCH)
-def unflatten(nn: Context, self: Value, dim: int, sizes: Sequence[Dim]) -> Value:
-    """unflatten.int(Tensor(a) self, int dim, SymInt[] sizes) -> Tensor(a)"""
-    return nn.reshape(self, nn.out.shape)
-
-
-@lowering(aten.squeeze.default, aten.squeeze.dim, aten.squeeze.dims, layout=Layout.TORCH)
-def squeeze(nn: Context, self: Value, dim: int | Sequence[int] = ()) -> Value:
-    """
+    flatten.using_ints(Tensor(a) self, int start_dim=0, int end_dim=-1) -> Tensor(a)
+    unflatten.int(Tensor(a) self, int dim, SymInt[] sizes) -> Tensor(a)
     squeeze(Tensor(a) self) -> Tensor(a)
     squeeze.dim(Tensor(a) self, int dim) -> Tensor(a)
     squeeze.dims(Tensor(a) self, int[] dim) -> Tensor(a)
+    unsqueeze(Tensor(a) self, int dim) -> Tensor(a)
     """
-    return nn.reshape(self, nn.out.shape)
-
-
-@lowering(aten.unsqueeze.default, layout=Layout.TORCH)
-def unsqueeze(nn: Context, self: Value, dim: int) -> Value:
-    """unsqueeze(Tensor(a) self, int dim) -> Tensor(a)"""
     return nn.reshape(self, nn.out.shape)
 
 
@@ -81,7 +59,7 @@ def unsqueeze(nn: Context, self: Value, dim: int) -> Value:
     aten.lift_fresh_copy.default,
     layout=Layout.ANY,
 )
-def same(nn: Context, self: Value, memory_format: torch.memory_format | None = None) -> Value:
+def same(nn: Context, self: Value, **ignored: Any) -> Value:
     """
     clone(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor
     contiguous(Tensor(a) self, *, MemoryFormat memory_format=0) -> Tensor(a)

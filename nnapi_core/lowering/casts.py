@@ -77,6 +77,10 @@ def carried(nn: Context, values: Sequence[Value], move: Move) -> Value:
     if dtype is torch.bool or bounds.exact_in_float32:
         moved = move([cast(nn, value, torch.float32) for value in values])
         back = cast(nn, moved, torch.bool if dtype is torch.bool else torch.int32)
+    elif nn.level < 30:
+        raise Unsupported(
+            "moving integers that float32 may not hold needs integer arithmetic, of feature level 30"
+        )
     else:
         halves = [_halves(nn, value) for value in values]
         high = move([nn.cast(half, torch.float32) for half, _ in halves])

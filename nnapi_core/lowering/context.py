@@ -136,7 +136,14 @@ class Context:
         quant: Quant | ChannelQuant | None,
     ) -> TensorSpec:
         tensors = [value for value in operands.values() if isinstance(value, Value)]
-        first = next((value for value in tensors if not value.is_constant), tensors[0])
+        result = spec.outputs[0].kind
+        alike = [
+            value
+            for name, value in operands.items()
+            if isinstance(value, Value) and spec.kind_of(name) == result
+        ]
+        candidates = alike or tensors
+        first = next((value for value in candidates if not value.is_constant), candidates[0])
         if shape is None:
             if spec.broadcasts:
                 shape = broadcast_shapes([value.shape for value in tensors])

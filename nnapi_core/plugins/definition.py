@@ -45,12 +45,14 @@ class Lowering:
     def check(self) -> None:
         """Parameters and docstring must say what the ATen schema says; raises `PluginError`."""
         parameters = list(inspect.signature(self.function).parameters.values())[1:]
-        names = {p.name for p in parameters}
-        required = {p.name for p in parameters if p.default is p.empty}
+        # **ignored stands for arguments that mean nothing to NNAPI (devices, memory formats).
+        rest = any(p.kind is p.VAR_KEYWORD for p in parameters)
+        names = {p.name for p in parameters if p.kind is not p.VAR_KEYWORD}
+        required = {p.name for p in parameters if p.name in names and p.default is p.empty}
         doc = [line.strip() for line in (self.function.__doc__ or "").splitlines()]
         for overload in self.overloads:
             arguments = {argument.name for argument in overload._schema.arguments}
-            if not required <= arguments <= names:
+            if not required <= arguments or not (rest or arguments <= names):
                 raise PluginError(
                     f"{self.where} lowers {overload}, whose arguments are ({', '.join(arguments)}), "
                     f"but its parameters are ({', '.join(names)}); name them as the schema does"
@@ -70,8 +72,9 @@ def lowering(
 ) -> Callable[[F], F]:
     """Marks a function as the lowering of ``overloads``.
 
-    The function takes the `Context` first and then the arguments of the ATen schema by name: a `Value` for
-    each tensor, a list of them for a tensor list, plain Python values for the rest. It returns a `Value`
+    The function takes the `Context` first and then the arguments of the ATen schema by name (``**ignored`` for
+    those that mean nothing to NNAPI): a `Value` for each tensor, a list of them for a tensor list, plain Python
+    values for the rest. It returns a `Value`
     (a tuple of them for several results), or raises `Unsupported`. Its docstring begins with the schema of each
     overload, one a line. ``overrides=True`` takes an overload that another plugin claims; where it
     refuses, the replaced lowering is asked.

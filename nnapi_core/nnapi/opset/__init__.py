@@ -99,6 +99,10 @@ class OperationSpec:
                 return slots[: len(codes)]
         return None
 
+    def kind_of(self, name: str) -> str | None:
+        """The kind of an operand, by its name."""
+        return next((slot.kind for form in self.forms for slot in form if slot.name == name), None)
+
     @cached_property
     def operand_names(self) -> frozenset[str]:
         return frozenset(operand.name for form in self.forms for operand in form)
