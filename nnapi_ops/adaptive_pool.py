@@ -1,0 +1,144 @@
+"""Adaptive pooling: a given number of windows, whose sizes may differ by one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+from itertools import pairwise
+
+import torch
+from attrs import evolve
+
+from nnapi_core.plugin import (
+    Context,
+    Layout,
+    Limitation,
+    Lowering,
+    Unsupported,
+    Value,
+    hookimpl,
+    lowering,
+    lowerings_of,
+    ops,
+)
+from nnapi_ops.images import as_plane, from_image, plane_out
+from nnapi_ops.parts import crop, join
+from nnapi_ops.windows import Span, window_operands
+
+aten = torch.ops.aten
+_INDICES = Limitation("indices of the largest elements, where they are used")
+_UNEQUAL = Limitation("windows of unequal sizes", level=28)
+# Unequal windows are pooled one by one.
+_MOST_WINDOWS = 64
+
+
+class Pool(Enum):
+    AVERAGE = ops.AVERAGE_POOL_2D
+    MAX = ops.MAX_POOL_2D
+
+
+@lowering(aten.adaptive_avg_pool1d.default, layout=Layout.TORCH, limitations=[_UNEQUAL])
+def adaptive_avg_pool1d(nn: Context, self: Value, output_size: Sequence[int]) -> Value:
+    """
+    adaptive_avg_pool1d(Tensor self, int[1] output_size) -> Tensor
+    """
+    return _adaptive(nn, Pool.AVERAGE, self, 1)
+
+
+@lowering(
+    aten.adaptive_avg_pool2d.default,
+    aten._adaptive_avg_pool2d.default,
+    layout=Layout.IMAGE,
+    limitations=[_UNEQUAL],
+)
+def adaptive_avg_pool2d(nn: Context, self: Value, output_size: Sequence[int]) -> Value:
+    """
+    adaptive_avg_pool2d(Tensor self, SymInt[2] output_size) -> Tensor
+    _adaptive_avg_pool2d(Tensor self, SymInt[2] output_size) -> Tensor
+    """
+    return _adaptive(nn, Pool.AVERAGE, self, 2)
+
+
+@lowering(aten.adaptive_max_pool1d.default, layout=Layout.TORCH, limitations=[_UNEQUAL, _INDICES])
+def adaptive_max_pool1d(nn: Context, self: Value, output_size: Sequence[int]) -> tuple[Value, None]:
+    """
+    adaptive_max_pool1d(Tensor self, int[1] output_size) -> (Tensor, Tensor)
+    """
+    return _adaptive(nn, Pool.MAX, self, 1), None
+
+
+@lowering(aten.adaptive_max_pool2d.default, layout=Layout.IMAGE, limitations=[_UNEQUAL, _INDICES])
+def adaptive_max_pool2d(nn: Context, self: Value, output_size: Sequence[int]) -> tuple[Value, None]:
+    """
+    adaptive_max_pool2d(Tensor self, int[2] output_size) -> (Tensor, Tensor)
+    """
+    return _adaptive(nn, Pool.MAX, self, 2), None
+
+
+def _adaptive(nn: Context, kind: Pool, input: Value, spatial: int) -> Value:
+    plane, out = as_plane(nn, input, spatial), plane_out(nn, spatial)
+    sizes, steps = plane.static_shape[2:], out.static_shape[2:]
+    spans = [_regular(size, count) for size, count in zip(sizes, steps, strict=True)]
+    if all(span is not None for span in spans):
+        height, width = (span or Span(1) for span in spans)
+        return from_image(nn, _pool(nn, kind, plane, height, width))
+    # A mean of means over windows that form a grid is their mean.
+    for dim, (size, count, span) in enumerate(zip(sizes, steps, spans, strict=True), 2):
+        plane = _along(nn, kind, plane, dim, size, count, span)
+    return from_image(nn, plane)
+
+
+def _windows(size: int, count: int) -> list[tuple[int, int]]:
+    """Where each window begins and ends."""
+    return [(index * size // count, -(-(index + 1) * size // count)) for index in range(count)]
+
+
+def _regular(size: int, count: int) -> Span | None:
+    """The windows as equal ones at equal distances, if they are."""
+    windows = _windows(size, count)
+    lengths = {end - start for start, end in windows}
+    starts = [start for start, _ in windows]
+    distances = {after - before for before, after in pairwise(starts)}
+    if len(lengths) > 1 or len(distances) > 1:
+        return None
+    return Span(lengths.pop(), distances.pop() if distances else 1)
+
+
+def _along(
+    nn: Context, kind: Pool, plane: Value, dim: int, size: int, count: int, span: Span | None
+) -> Value:
+    """One dimension pooled."""
+    if span is not None:
+        return _pool(nn, kind, plane, *_oriented(dim, span))
+    if count > _MOST_WINDOWS:
+        raise Unsupported("too many windows of unequal sizes", windows=count, size=size)
+    pooled = [
+        _pool(
+            nn, kind, crop(nn, plane, dim, start, end - start), *_oriented(dim, Span(end - start))
+        )
+        for start, end in _windows(size, count)
+    ]
+    return join(nn, pooled, dim)
+
+
+def _oriented(dim: int, span: Span) -> tuple[Span, Span]:
+    return (span, Span(1)) if dim == 2 else (Span(1), span)
+
+
+def _pool(nn: Context, kind: Pool, plane: Value, height: Span, width: Span) -> Value:
+    if height.kernel == width.kernel == height.stride == width.stride == 1:
+        return plane
+    sizes = (height.steps(plane.shape[2]), width.steps(plane.shape[3]))
+    return nn.emit(
+        kind.value,
+        input=plane,
+        filter_width=width.kernel,
+        filter_height=height.kernel,
+        out=evolve(plane.spec, shape=(*plane.shape[:2], *sizes)),
+        **window_operands(height, width),
+    )
+
+
+@hookimpl
+def nnapi_lowerings() -> list[Lowering]:
+    return lowerings_of(__name__)
