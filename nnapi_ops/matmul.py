@@ -44,45 +44,54 @@ def fully_connected(nn: Context, input: Value, weight: Value, bias: Value | None
 
 def product(nn: Context, a: Value, b: Value, *, bias: Value | None = None) -> Value:
     """``a @ b`` of operands of rank 2 and more with broadcast batches, plus ``bias`` for each column."""
+    if bias is None and _takes_batches(nn, a, b):
+        return _batch_matmul(nn, a, b, transpose_b=False)
+    return product_of_rows(nn, a, _transposed(nn, b), bias=bias)
+
+
+def product_of_rows(nn: Context, a: Value, b: Value, *, bias: Value | None = None) -> Value:
+    """``a @ b.mT``: the same with ``b`` (…, N, K) given by its rows."""
+    if bias is None and _takes_batches(nn, a, b):
+        return _batch_matmul(nn, a, b, transpose_b=True)
+    batch = broadcast_shapes([a.shape[:-2], b.shape[:-2]])
+    if _product(b.shape[:-2]) == 1:
+        result = fully_connected(nn, a, nn.reshape(b, b.shape[-2:]), bias)
+    elif _product(a.shape[:-2]) == 1:
+        # a @ bᵀ = (b @ aᵀ)ᵀ
+        result = _transposed(nn, fully_connected(nn, b, nn.reshape(a, a.shape[-2:]), None))
+    else:
+        left, right = (_expanded(nn, one, batch) for one in (a, b))
+        few = math.prod(left.static_shape[:-2]) <= MOST_UNROLLED
+        result = (_unrolled if few else _grouped)(nn, left, right)
+    return nn.reshape(result, (*batch, a.shape[-2], b.shape[-2]))
+
+
+def _takes_batches(nn: Context, a: Value, b: Value) -> bool:
+    """Is BATCH_MATMUL the operation to use? A product with one constant matrix is a FULLY_CONNECTED."""
     if a.dtype is torch.int64:
         raise Unsupported("sums of products of int64 may not fit int32; cast to torch.int32")
-    has_batches = nn.level >= 1000006
-    batch = broadcast_shapes([a.shape[:-2], b.shape[:-2]])
     if not a.dtype.is_floating_point:
-        return _batch_matmul(nn, a, b, batch)
+        return True
+    constant = any(one.is_constant and _product(one.shape[:-2]) == 1 for one in (a, b))
+    return nn.level >= 1000006 and not constant
+
+
+def _batch_matmul(nn: Context, a: Value, b: Value, *, transpose_b: bool) -> Value:
+    batch = broadcast_shapes([a.shape[:-2], b.shape[:-2]])
+    shape = (*batch, a.shape[-2], b.shape[-2 if transpose_b else -1])
     if _product(b.shape[:-2]) == 1:
-        matrix = nn.reshape(b, b.shape[-2:])
-        if b.is_constant or not has_batches or bias is not None:
-            result = fully_connected(nn, a, _transposed(nn, matrix), bias)
-        else:
-            rows = nn.reshape(a, (_product(a.shape[:-1]), a.shape[-1]))
-            result = _batch_matmul(nn, rows, matrix, ())
-        return nn.reshape(result, (*batch, a.shape[-2], b.shape[-1]))
-    if _product(a.shape[:-2]) == 1:
-        # a @ b = (bᵀ @ aᵀ)ᵀ
-        matrix = nn.reshape(a, a.shape[-2:])
-        result = _transposed(nn, fully_connected(nn, _transposed(nn, b), matrix, None))
-        return nn.reshape(result, (*batch, a.shape[-2], b.shape[-1]))
-    if has_batches:
-        return _batch_matmul(nn, a, b, batch)
-    left = _expanded(nn, a, batch)
-    right = _transposed(nn, _expanded(nn, b, batch))
-    if math.prod(left.static_shape[:-2]) <= MOST_UNROLLED:
-        result = _unrolled(nn, left, right)
-    else:
-        result = _grouped(nn, left, right)
-    return nn.reshape(result, (*batch, a.shape[-2], b.shape[-1]))
-
-
-def _batch_matmul(nn: Context, a: Value, b: Value, batch: tuple[Dim, ...]) -> Value:
-    return nn.emit(
+        # One matrix for the whole batch: its rows are those of a longer one.
+        a = nn.reshape(a, (_product(a.shape[:-1]), a.shape[-1]))
+        b, batch = nn.reshape(b, b.shape[-2:]), ()
+    result = nn.emit(
         ops.BATCH_MATMUL,
         a=_expanded(nn, a, batch),
         b=_expanded(nn, b, batch),
         transpose_a=False,
-        transpose_b=False,
-        shape=(*batch, a.shape[-2], b.shape[-1]),
+        transpose_b=transpose_b,
+        shape=(*batch, a.shape[-2], shape[-1]),
     )
+    return nn.reshape(result, shape)
 
 
 def _unrolled(nn: Context, a: Value, b: Value) -> Value:

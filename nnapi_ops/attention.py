@@ -1,0 +1,132 @@
+"""Attention as torch has it whole: products of matrices around a softmax."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from attrs import frozen
+
+from nnapi_core.plugin import (
+    Context,
+    Dim,
+    Layout,
+    Limitation,
+    Lowering,
+    Unsupported,
+    Value,
+    hookimpl,
+    lowering,
+    lowerings_of,
+    ops,
+)
+from nnapi_ops.matmul import product, product_of_rows
+
+aten = torch.ops.aten
+
+# Added to a score, it makes its weight 0 whatever the score, and never becomes infinite.
+_FAR = {torch.float32: 1e38, torch.float16: 3e4}
+
+
+@lowering(
+    aten.scaled_dot_product_attention.default,
+    layout=Layout.TORCH,
+    limitations=[
+        Limitation("a computed mask of booleans", level=29),
+        Limitation(
+            "a computed mask of numbers that is -inf along a whole row gives NaN there, not 0"
+        ),
+        Limitation("dropout in evaluation"),
+    ],
+)
+def scaled_dot_product_attention(
+    nn: Context,
+    query: Value,
+    key: Value,
+    value: Value,
+    attn_mask: Value | None,
+    dropout_p: float,
+    is_causal: bool,
+    scale: float | None,
+    enable_gqa: bool,
+) -> Value:
+    """
+    scaled_dot_product_attention(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, float dropout_p=0., bool is_causal=False, *, float? scale=None, bool enable_gqa=False) -> Tensor
+    Rows that are masked as a whole become 0, as torch has them.
+    """
+    if dropout_p:
+        raise Unsupported("dropout in evaluation", dropout_p=dropout_p)
+    length, keys = query.static_shape[-2], key.static_shape[-2]
+    factor = 1 / math.sqrt(query.static_shape[-1]) if scale is None else scale
+    if factor != 1:
+        query = nn.emit(ops.MUL, a=query, b=nn.filled(query, factor))
+    grouped = _grouped(query, key) if enable_gqa else query.shape
+    scores = product_of_rows(nn, nn.reshape(query, grouped), key)
+    scores = nn.reshape(scores, (*nn.out.shape[:-2], length, keys))
+    if is_causal:
+        attn_mask = nn.constant(np.tri(length, keys, dtype=np.bool_), torch.bool)
+    mask = _Mask.of(nn, attn_mask, query.dtype)
+    weights = mask.applied(nn, _softmax(nn, mask.added(nn, scores)))
+    weights = nn.reshape(weights, (*grouped[:-2], grouped[-2], keys))
+    return nn.reshape(product(nn, weights, value), nn.out.shape)
+
+
+def _grouped(query: Value, key: Value) -> tuple[Dim, ...]:
+    """The shape in which the heads that share a key are rows of one matrix."""
+    *batch, heads, length, inner = query.static_shape
+    shared = key.static_shape[-3]
+    return (*batch, shared, heads // shared * length, inner)
+
+
+def _softmax(nn: Context, scores: Value) -> Value:
+    if nn.level >= 29:
+        return nn.emit(ops.SOFTMAX, input=scores, beta=1.0, axis=scores.axis(-1))
+    *rows, columns = scores.static_shape
+    flat = nn.reshape(scores, (math.prod(rows), columns))
+    return nn.reshape(nn.emit(ops.SOFTMAX, input=flat, beta=1.0), scores.shape)
+
+
+@frozen(eq=False)
+class _Mask:
+    """What is added to the scores, and what the weights are multiplied by: 0 for rows without any key."""
+
+    addend: Value | None = None
+    alive: Value | None = None
+
+    @classmethod
+    def of(cls, nn: Context, mask: Value | None, dtype: torch.dtype) -> _Mask:
+        if mask is None:
+            return cls()
+        if mask.is_constant:
+            return cls._constant(nn, mask.array(), dtype)
+        if mask.dtype is not torch.bool:
+            return cls(nn.cast(mask, dtype))
+        ones = nn.cast(mask, dtype)
+        shifted = nn.emit(ops.ADD, a=ones, b=nn.filled(ones, -1.0))
+        addend = nn.emit(ops.MUL, a=shifted, b=nn.filled(ones, _FAR[dtype]))
+        shape = (*mask.shape[:-1], 1)
+        alive = nn.emit(
+            ops.REDUCE_MAX, input=ones, axes=[ones.axis(-1).index], keep_dims=True, shape=shape
+        )
+        return cls(addend, alive)
+
+    @classmethod
+    def _constant(cls, nn: Context, mask: np.ndarray[Any, Any], dtype: torch.dtype) -> _Mask:
+        if mask.dtype == np.bool_:
+            mask = np.where(mask, 0.0, -np.inf)
+        dead = np.all(mask == -np.inf, axis=-1, keepdims=True)
+        addend = nn.constant(np.where(mask == -np.inf, -_FAR[dtype], mask), dtype)
+        return cls(addend, nn.constant(~dead, dtype) if dead.any() else None)
+
+    def added(self, nn: Context, scores: Value) -> Value:
+        return scores if self.addend is None else nn.emit(ops.ADD, a=scores, b=self.addend)
+
+    def applied(self, nn: Context, weights: Value) -> Value:
+        return weights if self.alive is None else nn.emit(ops.MUL, a=weights, b=self.alive)
+
+
+@hookimpl
+def nnapi_lowerings() -> list[Lowering]:
+    return lowerings_of(__name__)
