@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import mmap
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -190,7 +191,7 @@ def test_library_that_is_none() -> None:
 
 def test_library_from_the_environment() -> None:
     code = "import nnapi_runtime._loader as l; print(l.default_library())"
-    environment = {"NNAPI_LIBRARY": "/phone/libneuralnetworks.so"}
+    environment = {**os.environ, "NNAPI_LIBRARY": "/phone/libneuralnetworks.so"}
     run = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
     )
