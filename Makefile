@@ -15,7 +15,7 @@ BIN := .venv/bin
 export CMAKE_CXX_COMPILER_LAUNCHER ?= $(shell command -v ccache)
 export CMAKE_BUILD_PARALLEL_LEVEL ?= $(JOBS)
 
-.PHONY: demo test lint types bench docs fuzz test-asan build clean
+.PHONY: demo test lint types bench docs fuzz test-asan test-tsan build clean
 
 # Convert MobileNetV2 and a digits classifier, run them on NNAPI, and compare with eager torch.
 demo: build
@@ -46,6 +46,10 @@ fuzz: .venv/installed
 # The runtime's tests and the conformance vectors under AddressSanitizer and UBSan.
 test-asan: .venv/installed
 	tools/test_asan.sh
+
+# Many threads on one library under ThreadSanitizer.
+test-tsan: .venv/installed
+	tools/test_tsan.sh
 
 # What has changed in C++, built; Python sees it at once.
 build: .venv/installed

@@ -44,8 +44,21 @@ struct Job {
   }
 };
 
+// Waits for the condition for a few microseconds, which is less than being woken takes.
+template <class Condition>
+void spin_until(Condition condition) {
+  for (int i = 0; i < 400 && !condition(); ++i) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#else
+    std::this_thread::yield();
+#endif
+  }
+}
+
 // The threads beside the callers. One job at a time: a second caller finds `busy` locked, and
-// computes alone.
+// computes alone. A caller that has done all pieces itself does not wait for threads that have not
+// woken up yet.
 class Workers {
  public:
   std::mutex busy;
@@ -54,30 +67,32 @@ class Workers {
     {
       std::lock_guard lock(mutex_);
       while (static_cast<int>(threads_.size()) < helpers)
-        threads_.emplace_back([this, id = threads_.size()] { serve(static_cast<int>(id)); });
+        threads_.emplace_back([this] { serve(); });
       job_ = &job;
-      invited_ = helpers;
-      working_ = helpers;
-      ++round_;
+      open_ = helpers;
     }
-    wake_.notify_all();
+    for (int i = 0; i < helpers; ++i) wake_.notify_one();
     t_inside = true;
     job.work();
     t_inside = false;
+    {
+      std::lock_guard lock(mutex_);
+      open_ = 0;
+    }
+    spin_until([this] { return working_ == 0; });
     std::unique_lock lock(mutex_);
     done_.wait(lock, [this] { return working_ == 0; });
-    job_ = nullptr;
   }
 
  private:
-  [[noreturn]] void serve(int id) {
+  [[noreturn]] void serve() {
     t_inside = true;
-    uint64_t seen = 0;
-    std::unique_lock lock(mutex_);
     for (;;) {
-      wake_.wait(lock, [&] { return round_ != seen; });
-      seen = round_;
-      if (id >= invited_) continue;
+      spin_until([this] { return open_ > 0; });
+      std::unique_lock lock(mutex_);
+      wake_.wait(lock, [this] { return open_ > 0; });
+      --open_;
+      ++working_;
       Job* job = job_;
       lock.unlock();
       job->work();
@@ -86,13 +101,13 @@ class Workers {
     }
   }
 
+  // All are changed under the mutex alone; the counters are atomic for those who spin.
   std::mutex mutex_;
   std::condition_variable wake_, done_;
   std::vector<std::thread> threads_;
   Job* job_ = nullptr;
-  int invited_ = 0;  // threads with a lower number take part in this round
-  int working_ = 0;  // of those, how many have not finished it
-  uint64_t round_ = 0;
+  std::atomic<int> open_{0};     // how many threads may still join the job
+  std::atomic<int> working_{0};  // how many have joined, and not finished
 };
 
 // Never destroyed: its threads may be waiting while the process ends. A forked child has no threads
