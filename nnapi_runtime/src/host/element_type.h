@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "host/float16.h"
 #include "host/operation.h"
 
 namespace nnapi::host {
@@ -27,7 +28,7 @@ inline bool stores<float>(int32_t type) {
   return type == ANEURALNETWORKS_TENSOR_FLOAT32;
 }
 template <>
-inline bool stores<_Float16>(int32_t type) {
+inline bool stores<Float16>(int32_t type) {
   return type == ANEURALNETWORKS_TENSOR_FLOAT16;
 }
 template <>
@@ -50,7 +51,7 @@ inline bool stores<Bool8>(int32_t type) {
 }
 
 // Calls f(ElementType<T>{}) for the one of `Allowed` that elements of `type` are:
-//   with_element_type<float, _Float16>(node, type, [&]<class T>(ElementType<T>) { ... });
+//   with_element_type<float, Float16>(node, type, [&]<class T>(ElementType<T>) { ... });
 // f may return a Status or nothing.
 template <class... Allowed, class F>
 Status with_element_type(const Node& node, int32_t type, F&& f) {

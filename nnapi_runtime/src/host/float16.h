@@ -5,14 +5,21 @@
 #pragma once
 
 #include <bit>
+#include <compare>
 #include <cstdint>
 
 namespace nnapi::host {
 
+// IEEE binary16. Not _Float16, which compilers know for some targets only, and which would let
+// arithmetic slip in.
+struct Float16 {
+  uint16_t bits;
+};
+
 inline float to_float(float value) { return value; }
 
-inline float to_float(_Float16 value) {
-  const uint32_t half = std::bit_cast<uint16_t>(value);
+inline float to_float(Float16 value) {
+  const uint32_t half = value.bits;
   const uint32_t shifted = (half & 0x7fffu) << 13;  // magnitude, exponent still biased by 15
   const float normal = std::bit_cast<float>(shifted + (112u << 23));
   const float infinite_or_nan = std::bit_cast<float>(shifted + (224u << 23));
@@ -25,7 +32,7 @@ inline float to_float(_Float16 value) {
 }
 
 // Rounds to nearest, ties to even; what is too large becomes an infinity.
-inline _Float16 to_float16(float value) {
+inline Float16 to_float16(float value) {
   const uint32_t bits = std::bit_cast<uint32_t>(value);
   const uint32_t magnitude = bits & 0x7fffffffu;
   // Moves the exponent's bias from 127 to 15 and adds just under half of the last kept bit, so
@@ -38,7 +45,12 @@ inline _Float16 to_float16(float value) {
   const uint32_t half = magnitude >= (143u << 23)  ? infinite_or_nan
                         : magnitude < (113u << 23) ? subnormal
                                                    : normal;
-  return std::bit_cast<_Float16>(static_cast<uint16_t>(half | (bits >> 16 & 0x8000u)));
+  return {static_cast<uint16_t>(half | (bits >> 16 & 0x8000u))};
+}
+
+inline bool operator==(Float16 a, Float16 b) { return to_float(a) == to_float(b); }
+inline std::partial_ordering operator<=>(Float16 a, Float16 b) {
+  return to_float(a) <=> to_float(b);
 }
 
 // For kernels written once for both: T(value) by these rules.
@@ -49,7 +61,7 @@ inline float from_float<float>(float value) {
   return value;
 }
 template <>
-inline _Float16 from_float<_Float16>(float value) {
+inline Float16 from_float<Float16>(float value) {
   return to_float16(value);
 }
 

@@ -43,7 +43,7 @@ void load_floats(const Tensor& from, float* to) {
       for (size_t i = 0, n = from.count(); i < n; ++i) to[i] = from.as<float>()[i];
       return;
     case ANEURALNETWORKS_TENSOR_FLOAT16:
-      for (size_t i = 0, n = from.count(); i < n; ++i) to[i] = to_float(from.as<_Float16>()[i]);
+      for (size_t i = 0, n = from.count(); i < n; ++i) to[i] = to_float(from.as<Float16>()[i]);
       return;
     case ANEURALNETWORKS_TENSOR_QUANT8_ASYMM:
       return load_quantised<uint8_t>(from, to);
@@ -62,7 +62,7 @@ void store_floats(const float* from, size_t count, Tensor& to, size_t first) {
       for (size_t i = 0; i < count; ++i) to.as<float>()[first + i] = from[i];
       return;
     case ANEURALNETWORKS_TENSOR_FLOAT16:
-      for (size_t i = 0; i < count; ++i) to.as<_Float16>()[first + i] = to_float16(from[i]);
+      for (size_t i = 0; i < count; ++i) to.as<Float16>()[first + i] = to_float16(from[i]);
       return;
     case ANEURALNETWORKS_TENSOR_QUANT8_ASYMM:
       return store_quantised<uint8_t>(from, count, to, first);

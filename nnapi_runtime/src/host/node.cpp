@@ -2,6 +2,7 @@
 
 #include <cstdio>
 
+#include "host/float16.h"
 #include "host/model.h"
 #include "host/thread_pool.h"
 
@@ -12,7 +13,7 @@ float Node::real(uint32_t i, float fallback) const {
   const Tensor& tensor = in(i);
   const bool half =
       tensor.type == ANEURALNETWORKS_FLOAT16 || tensor.type == ANEURALNETWORKS_TENSOR_FLOAT16;
-  return half ? static_cast<float>(*tensor.as<_Float16>()) : *tensor.as<float>();
+  return half ? to_float(*tensor.as<Float16>()) : *tensor.as<float>();
 }
 
 Status Node::fail(Status code, const char* text, ...) const {

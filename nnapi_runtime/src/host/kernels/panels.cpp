@@ -91,7 +91,7 @@ void Panels::pack(const void* weights, const void* bias, char* to) const {
     case ANEURALNETWORKS_TENSOR_FLOAT32:
       return pack_reals(static_cast<const float*>(weights), static_cast<const float*>(bias), to);
     case ANEURALNETWORKS_TENSOR_FLOAT16:
-      return pack_reals(static_cast<const _Float16*>(weights), static_cast<const _Float16*>(bias),
+      return pack_reals(static_cast<const Float16*>(weights), static_cast<const Float16*>(bias),
                         to);
     case ANEURALNETWORKS_TENSOR_QUANT8_ASYMM:
       return pack_steps(static_cast<const uint8_t*>(weights), static_cast<const int32_t*>(bias),

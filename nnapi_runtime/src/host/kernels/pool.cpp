@@ -153,7 +153,7 @@ void pool(const Pooling& p, const void* input, void* output, ThreadPool& threads
     case ANEURALNETWORKS_TENSOR_FLOAT32:
       return pool_reals<float>(p, input, output, threads);
     case ANEURALNETWORKS_TENSOR_FLOAT16:
-      return pool_reals<_Float16>(p, input, output, threads);
+      return pool_reals<Float16>(p, input, output, threads);
     case ANEURALNETWORKS_TENSOR_QUANT8_ASYMM:
       return pool_steps<uint8_t>(p, input, output, threads);
     default:

@@ -136,7 +136,7 @@ void resize_bilinear(const Resizing& r, const void* input, void* output, ThreadP
     case ANEURALNETWORKS_TENSOR_FLOAT32:
       return resize_rows<float>(bilinear_row<float>, r, input, output, threads);
     case ANEURALNETWORKS_TENSOR_FLOAT16:
-      return resize_rows<_Float16>(bilinear_row<_Float16>, r, input, output, threads);
+      return resize_rows<Float16>(bilinear_row<Float16>, r, input, output, threads);
     case ANEURALNETWORKS_TENSOR_QUANT8_ASYMM:
       return resize_rows<uint8_t>(bilinear_row<uint8_t>, r, input, output, threads);
     default:

@@ -88,7 +88,7 @@ void Staging::load(const void* from, void* staged, ThreadPool& pool) const {
     case ANEURALNETWORKS_TENSOR_FLOAT32:
       return load_as(*this, static_cast<const float*>(from), static_cast<float*>(staged), pool);
     case ANEURALNETWORKS_TENSOR_FLOAT16:
-      return load_as(*this, static_cast<const _Float16*>(from), static_cast<float*>(staged), pool);
+      return load_as(*this, static_cast<const Float16*>(from), static_cast<float*>(staged), pool);
     default:
       return load_as(*this, static_cast<const uint8_t*>(from), static_cast<uint8_t*>(staged), pool);
   }
@@ -99,7 +99,7 @@ void Staging::store(const void* staged, void* to, ThreadPool& pool) const {
     case ANEURALNETWORKS_TENSOR_FLOAT32:
       return store_as(*this, static_cast<const float*>(staged), static_cast<float*>(to), pool);
     case ANEURALNETWORKS_TENSOR_FLOAT16:
-      return store_as(*this, static_cast<const float*>(staged), static_cast<_Float16*>(to), pool);
+      return store_as(*this, static_cast<const float*>(staged), static_cast<Float16*>(to), pool);
     default:
       return store_as(*this, static_cast<const uint8_t*>(staged), static_cast<uint8_t*>(to), pool);
   }

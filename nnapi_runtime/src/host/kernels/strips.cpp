@@ -67,8 +67,8 @@ void pack_strips(const Convolution& c, const TileLoops& loops, const void* weigh
       return pack_real_blocks(c, loops.lanes, static_cast<const float*>(weights),
                               static_cast<const float*>(bias), to);
     case ANEURALNETWORKS_TENSOR_FLOAT16:
-      return pack_real_blocks(c, loops.lanes, static_cast<const _Float16*>(weights),
-                              static_cast<const _Float16*>(bias), to);
+      return pack_real_blocks(c, loops.lanes, static_cast<const Float16*>(weights),
+                              static_cast<const Float16*>(bias), to);
     case ANEURALNETWORKS_TENSOR_QUANT8_ASYMM:
       return pack_step_blocks(c, loops.lanes, static_cast<const uint8_t*>(weights),
                               static_cast<const int32_t*>(bias), to);

@@ -23,7 +23,7 @@ Status keep_shape(const Node& node) {
 // out[i] = f(in[i]) in float32, for float32 and float16.
 template <class F>
 Status map_real(const Node& node, F f, int64_t grain = kElementGrain) {
-  return with_element_type<float, _Float16>(
+  return with_element_type<float, Float16>(
       node, node.in(kInput).type, [&]<class T>(ElementType<T>) {
         map_elements(
             node, node.out(0).count(), node.in(kInput).as<T>(), node.out(0).as<T>(),

@@ -45,9 +45,9 @@ void compare_quantised(const Node& node, const Broadcast& shape) {
 template <class Compare>
 Status run_comparison(const Node& node, const Prepared*) {
   const Broadcast shape(node.in(kA).shape, node.in(kB).shape);
-  return with_element_type<float, _Float16, int32_t, uint8_t, int8_t, Bool8>(
+  return with_element_type<float, Float16, int32_t, uint8_t, int8_t, Bool8>(
       node, node.in(kA).type, [&]<class T>(ElementType<T>) {
-        if constexpr (std::is_same_v<T, _Float16>) {
+        if constexpr (std::is_same_v<T, Float16>) {
           map_broadcast(
               node, shape, node.in(kA).as<T>(), node.in(kB).as<T>(), node.out(0).as<uint8_t>(),
               [](T a, T b) { return static_cast<uint8_t>(Compare{}(to_float(a), to_float(b))); });

@@ -135,10 +135,10 @@ Status run_arithmetic(const Node& node, const Prepared*) {
     }
   };
   if constexpr (std::is_same_v<Op, Div>) {
-    return with_element_type<float, _Float16, int32_t>(node, node.in(kA).type, kernel);
+    return with_element_type<float, Float16, int32_t>(node, node.in(kA).type, kernel);
   } else {
-    return with_element_type<float, _Float16, int32_t, uint8_t, int8_t>(node, node.in(kA).type,
-                                                                        kernel);
+    return with_element_type<float, Float16, int32_t, uint8_t, int8_t>(node, node.in(kA).type,
+                                                                       kernel);
   }
 }
 
@@ -168,7 +168,7 @@ std::unique_ptr<Prepared> prepare_extremum(const Node& node) {
 template <class Op>
 Status run_extremum(const Node& node, const Prepared* prepared) {
   const Broadcast shape(node.in(kA).shape, node.in(kB).shape);
-  return with_element_type<float, _Float16, int32_t, uint8_t, int8_t>(
+  return with_element_type<float, Float16, int32_t, uint8_t, int8_t>(
       node, node.in(kA).type, [&]<class T>(ElementType<T>) {
         const T *a = node.in(kA).as<T>(), *b = node.in(kB).as<T>();
         T* out = node.out(0).as<T>();
@@ -182,7 +182,7 @@ Status run_extremum(const Node& node, const Prepared* prepared) {
             return;
           }
         }
-        if constexpr (std::is_same_v<T, _Float16>) {
+        if constexpr (std::is_same_v<T, Float16>) {
           map_broadcast(node, shape, a, b, out,
                         [](T x, T y) { return to_float16(Op::of(to_float(x), to_float(y))); });
         } else {
@@ -197,7 +197,7 @@ Status infer_pow(const Node& node) { return infer_broadcast(node, kA, kB); }
 
 Status run_pow(const Node& node, const Prepared*) {
   const Broadcast shape(node.in(kA).shape, node.in(kB).shape);
-  return with_element_type<float, _Float16>(node, node.in(kA).type, [&]<class T>(ElementType<T>) {
+  return with_element_type<float, Float16>(node, node.in(kA).type, [&]<class T>(ElementType<T>) {
     map_broadcast(
         node, shape, node.in(kA).as<T>(), node.in(kB).as<T>(), node.out(0).as<T>(),
         [](T base, T exponent) {
@@ -226,7 +226,7 @@ void run_quantised_prelu(const Node& node, const Broadcast& shape) {
 
 Status run_prelu(const Node& node, const Prepared*) {
   const Broadcast shape(node.in(kA).shape, node.in(kB).shape);
-  return with_element_type<float, _Float16, uint8_t, int8_t>(
+  return with_element_type<float, Float16, uint8_t, int8_t>(
       node, node.in(kA).type, [&]<class T>(ElementType<T>) {
         if constexpr (sizeof(T) == 1) {
           run_quantised_prelu<T>(node, shape);

@@ -18,7 +18,7 @@ Status infer_same_shape(const Node& node) {
 // Functor: float of(float).
 template <class F>
 Status run_real(const Node& node, const Prepared*) {
-  return with_element_type<float, _Float16>(node, node.in(0).type, [&]<class T>(ElementType<T>) {
+  return with_element_type<float, Float16>(node, node.in(0).type, [&]<class T>(ElementType<T>) {
     map_elements(
         node, node.out(0).count(), node.in(0).as<T>(), node.out(0).as<T>(),
         [](T x) { return from_float<T>(F::of(to_float(x))); }, F::kGrain);

@@ -92,8 +92,8 @@ void run_typed(const Node& node) {
 
 Status run(const Node& node, const Prepared*) {
   if (node.out(0).count() == 0) return kOk;
-  return with_element_type<float, _Float16>(node, node.in(kHash).type,
-                                            [&]<class T>(ElementType<T>) { run_typed<T>(node); });
+  return with_element_type<float, Float16>(node, node.in(kHash).type,
+                                           [&]<class T>(ElementType<T>) { run_typed<T>(node); });
 }
 
 }  // namespace

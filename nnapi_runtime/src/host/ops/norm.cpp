@@ -43,7 +43,7 @@ Status run(const Node& node, const Prepared*) {
   Tensor& out = node.out(0);
   AxisView view;
   if (Status status = read_view(node, kAxis, &view)) return status;
-  return with_element_type<float, _Float16, uint8_t, int8_t>(
+  return with_element_type<float, Float16, uint8_t, int8_t>(
       node, in.type, [&]<class T>(ElementType<T>) {
         if constexpr (sizeof(T) == 1) {
           // The input's scale cancels, so lengths are counted in its steps.
@@ -81,7 +81,7 @@ Status run(const Node& node, const Prepared*) {
   if (Status status = read_view(node, kAxis, &view)) return status;
   const LocalResponse response{node.scalar<int32_t>(kRadius), node.real(kBias), node.real(kAlpha),
                                node.real(kBeta)};
-  return with_element_type<float, _Float16>(
+  return with_element_type<float, Float16>(
       node, node.in(kInput).type, [&]<class T>(ElementType<T>) {
         normalize_local_response(node.pool(), view, node.in(kInput).as<T>(), node.out(0).as<T>(),
                                  response);
@@ -105,7 +105,7 @@ AxisView pixels(const Shape& shape, bool nchw) {
 Status run(const Node& node, const Prepared*) {
   const AffineNorm norm{node.real(kGamma), node.real(kBeta), node.real(kEpsilon)};
   const AxisView view = pixels(node.in(kInput).shape, node.flag(kNchw));
-  return with_element_type<float, _Float16>(
+  return with_element_type<float, Float16>(
       node, node.in(kInput).type, [&]<class T>(ElementType<T>) {
         normalize_variance(node.pool(), view, node.in(kInput).as<T>(), node.out(0).as<T>(), norm);
       });

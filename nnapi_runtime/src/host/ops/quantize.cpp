@@ -25,7 +25,7 @@ Status keep_shape(const Node& node) {
 Status run_quantize(const Node& node, const Prepared*) {
   const Tensor& in = node.in(kInput);
   Tensor& out = node.out(0);
-  return with_element_type<float, _Float16>(node, in.type, [&]<class T>(ElementType<T>) {
+  return with_element_type<float, Float16>(node, in.type, [&]<class T>(ElementType<T>) {
     return with_element_type<uint8_t, int8_t>(node, out.type, [&]<class Q>(ElementType<Q>) {
       const Quantizer<Q> quantize(out.zero_point);
       map_elements(node, out.count(), in.as<T>(), out.as<Q>(),
@@ -67,7 +67,7 @@ Status run_dequantize(const Node& node, const Prepared*) {
   const Tensor& in = node.in(kInput);
   Tensor& out = node.out(0);
   return with_element_type<uint8_t, int8_t>(node, in.type, [&]<class Q>(ElementType<Q>) {
-    return with_element_type<float, _Float16>(node, out.type, [&]<class T>(ElementType<T>) {
+    return with_element_type<float, Float16>(node, out.type, [&]<class T>(ElementType<T>) {
       if (in.type == ANEURALNETWORKS_TENSOR_QUANT8_SYMM_PER_CHANNEL)
         return dequantize_channels<Q, T>(node);
       map_elements(node, out.count(), in.as<Q>(), out.as<T>(),
@@ -113,9 +113,9 @@ Status run_cast(const Node& node, const Prepared*) {
     if (out.count() > 0) std::memcpy(out.data, in.data, out.count() * element_size(out.type));
     return kOk;
   }
-  return with_element_type<float, _Float16, int32_t, uint8_t>(
+  return with_element_type<float, Float16, int32_t, uint8_t>(
       node, in.type, [&]<class From>(ElementType<From>) {
-        return with_element_type<float, _Float16, int32_t, uint8_t>(
+        return with_element_type<float, Float16, int32_t, uint8_t>(
             node, out.type, [&]<class To>(ElementType<To>) {
               map_elements(node, out.count(), in.as<From>(), out.as<To>(),
                            [](From x) { return cast<To>(x); });

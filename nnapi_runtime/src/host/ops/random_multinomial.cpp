@@ -91,7 +91,7 @@ Status run_typed(const Node& node) {
 
 Status run(const Node& node, const Prepared*) {
   if (node.out(0).count() == 0) return kOk;
-  return with_element_type<float, _Float16>(
+  return with_element_type<float, Float16>(
       node, node.in(kLogits).type, [&]<class T>(ElementType<T>) { return run_typed<T>(node); });
 }
 

@@ -123,11 +123,11 @@ struct Extremum {
 
 // float16 orders as float32 does.
 template <bool kLargest>
-struct Extremum<_Float16, kLargest> : Extremum<float, kLargest> {
-  static float step(float best, _Float16 x) {
+struct Extremum<Float16, kLargest> : Extremum<float, kLargest> {
+  static float step(float best, Float16 x) {
     return Extremum<float, kLargest>::step(best, to_float(x));
   }
-  _Float16 result(float best) const { return to_float16(best); }
+  Float16 result(float best) const { return to_float16(best); }
 };
 
 struct All {
@@ -157,7 +157,7 @@ Reduction reduction_of(const Node& node) {
 template <template <class> class Op>
 Status run_real(const Node& node, const Prepared*) {
   const Reduction shape = reduction_of(node);
-  return with_element_type<float, _Float16>(
+  return with_element_type<float, Float16>(
       node, node.in(kInput).type, [&]<class T>(ElementType<T>) {
         reduce(node.pool(), shape, node.in(kInput).as<T>(), node.out(0).as<T>(), Op<T>{});
       });
@@ -167,7 +167,7 @@ Status run_mean(const Node& node, const Prepared*) {
   const Reduction shape = reduction_of(node);
   const double count = static_cast<double>(shape.reduced_count());
   const int32_t zero_point = node.in(kInput).zero_point;
-  return with_element_type<float, _Float16, uint8_t, int8_t>(
+  return with_element_type<float, Float16, uint8_t, int8_t>(
       node, node.in(kInput).type, [&]<class T>(ElementType<T>) {
         const T* in = node.in(kInput).as<T>();
         T* out = node.out(0).as<T>();
@@ -182,7 +182,7 @@ Status run_mean(const Node& node, const Prepared*) {
 template <bool kLargest>
 Status run_extremum(const Node& node, const Prepared*) {
   const Reduction shape = reduction_of(node);
-  return with_element_type<float, _Float16, uint8_t, int8_t>(
+  return with_element_type<float, Float16, uint8_t, int8_t>(
       node, node.in(kInput).type, [&]<class T>(ElementType<T>) {
         reduce(node.pool(), shape, node.in(kInput).as<T>(), node.out(0).as<T>(),
                Extremum<T, kLargest>{});

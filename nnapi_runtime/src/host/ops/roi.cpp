@@ -1,6 +1,7 @@
 // ROI_ALIGN, ROI_POOLING: averages of samples, or maxima, of regions of a feature map.
 #include <algorithm>
 #include <cmath>
+#include <type_traits>
 
 #include "host/box_quantization.h"
 #include "host/element_type.h"
@@ -215,7 +216,7 @@ Status run(const Node& node, const Prepared*) {
   if (const Status status = check_regions(node, corners, maps.features); status != kOk)
     return status;
   const int64_t grain = grain_of(node);
-  return with_element_type<float, _Float16, uint8_t, int8_t>(
+  return with_element_type<float, Float16, uint8_t, int8_t>(
       node, node.in(kFeatures).type, [&]<class T>(ElementType<T>) {
         const Values<T> values(node);
         parallel_for(
@@ -286,9 +287,11 @@ Status run(const Node& node, const Prepared*) {
   const Maps maps(node, node.flag(kNchw));
   const Image& features = maps.features;
   if (const Status status = check_regions(node, corners, features); status != kOk) return status;
-  return with_element_type<float, _Float16, uint8_t, int8_t>(
+  return with_element_type<float, Float16, uint8_t, int8_t>(
       node, node.in(kFeatures).type, [&]<class T>(ElementType<T>) {
-        const T nothing = static_cast<T>(node.in(kFeatures).zero_point);
+        T nothing{};  // stands for zero
+        if constexpr (std::is_integral_v<T>)
+          nothing = static_cast<T>(node.in(kFeatures).zero_point);
         parallel_for(node.pool(), node.in(kRegions).shape[0], 1, [&](int64_t begin, int64_t end) {
           for (int64_t i = begin; i < end; ++i) {
             const auto [box, height, width] = region_at(node, corners, i);

@@ -40,7 +40,7 @@ Status run(const Node& node, const Prepared* prepared) {
     });
     return kOk;
   }
-  return with_element_type<float, _Float16, int32_t, uint8_t, int8_t>(
+  return with_element_type<float, Float16, int32_t, uint8_t, int8_t>(
       node, node.in(kA).type, [&]<class T>(ElementType<T>) {
         select<T>(node, [](bool mask, T a, T b) { return mask ? a : b; });
       });

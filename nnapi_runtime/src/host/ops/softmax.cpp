@@ -77,7 +77,7 @@ Status run_softmax(const Node& node, const Prepared* prepared) {
     return run_quantised_softmax(node, view, *static_cast<const ExponentialTable*>(prepared));
   if (is_quant8(in.type)) return run_quantised_softmax(node, view, ExponentialTable(node));
   const float beta = node.real(kBeta);
-  return with_element_type<float, _Float16>(node, in.type, [&]<class T>(ElementType<T>) {
+  return with_element_type<float, Float16>(node, in.type, [&]<class T>(ElementType<T>) {
     softmax(
         node.pool(), view, in.as<T>(), out.as<T>(), [](T x) { return to_float(x); },
         [beta](float x, float largest) { return exponential((x - largest) * beta); },
@@ -89,7 +89,7 @@ Status run_log_softmax(const Node& node, const Prepared*) {
   AxisView view;
   if (Status status = read_view(node, &view)) return status;
   const float beta = node.real(kBeta);
-  return with_element_type<float, _Float16>(
+  return with_element_type<float, Float16>(
       node, node.in(kInput).type, [&]<class T>(ElementType<T>) {
         log_softmax(node.pool(), view, node.in(kInput).as<T>(), node.out(0).as<T>(), beta);
       });

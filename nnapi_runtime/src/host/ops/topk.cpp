@@ -20,7 +20,7 @@ bool is_nan(T value) {
 // Calls f with the type of the tensor's elements, one of those that can be ordered.
 template <class F>
 Status with_ordered_type(const Node& node, const Tensor& tensor, F&& f) {
-  return with_element_type<float, _Float16, int32_t, uint8_t, int8_t>(node, tensor.type, f);
+  return with_element_type<float, Float16, int32_t, uint8_t, int8_t>(node, tensor.type, f);
 }
 
 namespace topk {

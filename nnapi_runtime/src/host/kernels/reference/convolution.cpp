@@ -100,7 +100,7 @@ void convolve_reference(const Convolution& c, const ConvolutionData& data, Threa
     case ANEURALNETWORKS_TENSOR_FLOAT32:
       return convolve<float, float, float>(c, data, real, pool);
     case ANEURALNETWORKS_TENSOR_FLOAT16:
-      return convolve<_Float16, _Float16, _Float16>(c, data, real, pool);
+      return convolve<Float16, Float16, Float16>(c, data, real, pool);
     case ANEURALNETWORKS_TENSOR_QUANT8_ASYMM:
       if (per_channel) return convolve<uint8_t, int8_t, int32_t>(c, data, steps, pool);
       return convolve<uint8_t, uint8_t, int32_t>(c, data, steps, pool);
