@@ -63,7 +63,7 @@ def is_property(statement: ast.stmt) -> bool:
 
 
 @cache
-def tested() -> frozenset[str]:
+def covered() -> frozenset[str]:
     """Operations that property tests of the runtime name."""
     found: set[str] = set()
     for path in sorted(Path(__file__).parents[1].rglob("test_*.py")):
@@ -76,4 +76,4 @@ def tested() -> frozenset[str]:
 
 @pytest.mark.parametrize("name", sorted(NAMES))
 def test_a_property_test_runs(name: str) -> None:
-    assert name in tested(), f"no @given test under tests/runtime names ops.{name}"
+    assert name in covered(), f"no @given test under tests/runtime names ops.{name}"
