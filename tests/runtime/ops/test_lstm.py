@@ -9,14 +9,18 @@ import numpy as np
 import pytest
 import torch
 from attrs import frozen
-from hypothesis import given
+from hypothesis import event, given
 from hypothesis import strategies as st
 
+from nnapi_core.nnapi.builder import Builder
 from nnapi_core.nnapi.opset import ops
+from nnapi_core.nnapi.serialize import WeightTable, serialize
 from nnapi_core.nnapi.types import OperandCode, OperandType
+from nnapi_runtime import Executor
 from nnapi_runtime.errors import NnapiError
 from tests.runtime.ops.float_operands import FloatOperands, real
 from tests.runtime.ops.lstm_reference import ACTIVATIONS, GATES, Cell
+from tests.runtime.ops.operand_strategies import SEEDS
 from tests.runtime.ops.single_op import Tensor, run_operation, tensor
 
 SIZES = st.integers(0, 4)
@@ -345,3 +349,72 @@ def test_cells_that_do_not_fit_together_are_refused(changes: dict[str, Any]) -> 
     plain_lstm()
     with pytest.raises(NnapiError):
         plain_lstm(**changes)
+
+
+OPTIONAL = [
+    *(f"{part}_to_input_weights" for part in ("input", "recurrent", "cell")),
+    "cell_to_forget_weights",
+    "cell_to_output_weights",
+    "input_gate_bias",
+    "projection_weights",
+    "projection_bias",
+    *(f"{gate}_layer_norm_weights" for gate in GATES),
+]
+
+
+@given(st.data())
+def test_inputs_left_out_when_the_model_runs(data: st.DataObject) -> None:
+    """Right or refused, whichever optional inputs are given."""
+    random = np.random.default_rng(data.draw(SEEDS))
+    spec = ops.UNIDIRECTIONAL_SEQUENCE_LSTM
+    builder = Builder(spec.level)
+    sizes = {"x": 3, "cells": 4, "outputs": data.draw(st.sampled_from([4, 2]), label="outputs")}
+    shapes: dict[str, tuple[int, ...]] = {
+        "input": (2, 1, sizes["x"]),
+        "output_state_in": (1, sizes["outputs"]),
+        "cell_state_in": (1, sizes["cells"]),
+        "projection_weights": (sizes["outputs"], sizes["cells"]),
+        "projection_bias": (sizes["outputs"],),
+    }
+    for gate in GATES:
+        shapes[f"input_to_{gate}_weights"] = (sizes["cells"], sizes["x"])
+        shapes[f"recurrent_to_{gate}_weights"] = (sizes["cells"], sizes["outputs"])
+        for name in (bias_name(gate), f"{gate}_layer_norm_weights", f"cell_to_{gate}_weights"):
+            if name != "cell_to_cell_weights":
+                shapes[name] = (sizes["cells"],)
+    values = {name: random.standard_normal(dims).astype("f4") for name, dims in shapes.items()}
+    # Mostly consistent choices: each group as a whole, then perhaps one operand the other way.
+    variant = data.draw(variants)
+    missing = {name for name in OPTIONAL if _left_out(name, variant)}
+    missing ^= set(data.draw(st.lists(st.sampled_from(OPTIONAL), max_size=1)))
+    plain = OperandCode.TENSOR_FLOAT32
+    refs = {
+        name: builder.variable(OperandType(plain, value.shape)) for name, value in values.items()
+    }
+    options = {"activation": 4, "cell_clip": 0.0, "projection_clip": 0.0, "time_major": True}
+    results = builder.emit(spec, refs | options, [OperandType(plain, (2, 1, sizes["outputs"]))])
+    words = serialize(builder.finish(list(refs.values()), results), weights := WeightTable())
+    executor = Executor(words, [constant.array() for constant in weights.constants])
+    arrays = [None if name in missing else value for name, value in values.items()]
+    try:
+        (out,) = executor.run(arrays)
+    except NnapiError:
+        event("refused")
+        return
+    given_ = {n: None if n in missing else tensor(v) for n, v in values.items()}
+    cell = reference(given_, {})
+    h, c = (values[name].astype(np.float64) for name in ("output_state_in", "cell_state_in"))
+    expected = cell.sequence(values["input"].astype(np.float64), None, h, c)[0]
+    np.testing.assert_allclose(out, expected, 2e-3, 2e-3)
+
+
+def _left_out(name: str, variant: Variant) -> bool:
+    if variant.coupled and ("to_input" in name or name.startswith("input_")):
+        return True
+    if name.startswith("cell_to"):
+        return not variant.peephole
+    if "layer_norm" in name:
+        return not variant.norm
+    if name == "projection_bias":
+        return not (variant.projection and variant.projection_bias)
+    return name == "projection_weights" and not variant.projection
