@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdint>
 
+#include "host/exponential.h"
 #include "host/operation.h"
 
 namespace nnapi::host {
@@ -28,8 +29,6 @@ inline Status check_cell_activation(const Node& node, int32_t code) {
       code);
 }
 
-inline float sigmoid(float x) { return 1.0f / (1.0f + std::exp(-x)); }
-
 inline void activate(CellActivation activation, float* values, int64_t count) {
   const auto each = [&](auto&& f) {
     for (int64_t i = 0; i < count; ++i) values[i] = f(values[i]);
@@ -44,11 +43,11 @@ inline void activate(CellActivation activation, float* values, int64_t count) {
     case CellActivation::kRelu6:
       return each([](float x) { return x < 0.0f ? 0.0f : x > 6.0f ? 6.0f : x; });
     case CellActivation::kTanh:
-      return each([](float x) { return std::tanh(x); });
+      return each(hyperbolic_tangent);
     case CellActivation::kSignBit:
       return each([](float x) { return std::signbit(x) ? 1.0f : 0.0f; });
     case CellActivation::kSigmoid:
-      return each(sigmoid);
+      return each(logistic);
   }
 }
 

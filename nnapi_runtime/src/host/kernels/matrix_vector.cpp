@@ -16,75 +16,98 @@ constexpr int64_t kLanes = 8;
   std::memcpy(to, from, sizeof(Lanes));
 }
 
-[[gnu::always_inline]] inline void add_lanes(const Lanes& lanes, float* to) {
-  *to += ((lanes[0] + lanes[4]) + (lanes[1] + lanes[5])) +
-         ((lanes[2] + lanes[6]) + (lanes[3] + lanes[7]));
+// Rows by vectors at a time: each piece that is loaded is used several times, and the sums are
+// independent chains of additions that keep the processor's adders busy.
+constexpr int kRows = 4;
+typedef float Quad __attribute__((vector_size(16)));
+
+// The sum of each of four.
+[[gnu::always_inline]] inline void add_lanes(const Lanes* four, Quad* to) {
+  Quad half[kRows];
+  for (int r = 0; r < kRows; ++r)
+    half[r] = __builtin_shufflevector(four[r], four[r], 0, 1, 2, 3) +
+              __builtin_shufflevector(four[r], four[r], 4, 5, 6, 7);
+  const auto pairs = [](const Quad& a, const Quad& b, Quad* sum) {
+    *sum = __builtin_shufflevector(a, b, 0, 4, 1, 5) + __builtin_shufflevector(a, b, 2, 6, 3, 7);
+  };
+  Quad first, second;
+  pairs(half[0], half[1], &first);
+  pairs(half[2], half[3], &second);
+  *to = __builtin_shufflevector(first, second, 0, 1, 4, 5) +
+        __builtin_shufflevector(first, second, 2, 3, 6, 7);
 }
 
-// Four rows at a time: each piece of x that is loaded is used four times, and four independent
-// chains of additions keep the processor's adders busy.
-[[gnu::always_inline]] inline void accumulate_rows(const float* matrix, int64_t rows,
-                                                   int64_t columns, const float* x, float* y) {
+template <int Rows, int Vectors>
+[[gnu::always_inline]] inline void accumulate_tile(const float* matrix, int64_t columns,
+                                                   VectorRows x, MutableVectorRows y) {
   const int64_t whole = columns - columns % kLanes;
-  int64_t r = 0;
-  for (; r + 4 <= rows; r += 4) {
-    const float* m0 = matrix + r * columns;
-    const float *m1 = m0 + columns, *m2 = m1 + columns, *m3 = m2 + columns;
-    Lanes s0{}, s1{}, s2{}, s3{}, a, b;
-    for (int64_t c = 0; c < whole; c += kLanes) {
-      load(x + c, &a);
-      load(m0 + c, &b), s0 += a * b;
-      load(m1 + c, &b), s1 += a * b;
-      load(m2 + c, &b), s2 += a * b;
-      load(m3 + c, &b), s3 += a * b;
+  Lanes sums[Vectors][kRows] = {};
+  for (int64_t c = 0; c < whole; c += kLanes) {
+    Lanes vector[Vectors], row;
+    for (int v = 0; v < Vectors; ++v) load(x.data + v * x.stride + c, &vector[v]);
+    for (int r = 0; r < Rows; ++r) {
+      load(matrix + r * columns + c, &row);
+      for (int v = 0; v < Vectors; ++v) sums[v][r] += row * vector[v];
     }
-    float tail[4] = {};
-    for (int64_t c = whole; c < columns; ++c) {
-      tail[0] += x[c] * m0[c];
-      tail[1] += x[c] * m1[c];
-      tail[2] += x[c] * m2[c];
-      tail[3] += x[c] * m3[c];
-    }
-    add_lanes(s0, tail), add_lanes(s1, tail + 1), add_lanes(s2, tail + 2), add_lanes(s3, tail + 3);
-    for (int64_t k = 0; k < 4; ++k) y[r + k] += tail[k];
   }
-  for (; r < rows; ++r) {
-    const float* m = matrix + r * columns;
-    Lanes s{}, a, b;
-    for (int64_t c = 0; c < whole; c += kLanes) load(x + c, &a), load(m + c, &b), s += a * b;
-    float tail = 0.0f;
-    for (int64_t c = whole; c < columns; ++c) tail += x[c] * m[c];
-    add_lanes(s, &tail);
-    y[r] += tail;
+  for (int v = 0; v < Vectors; ++v) {
+    Quad totals;
+    add_lanes(sums[v], &totals);
+    for (int64_t c = whole; c < columns; ++c)
+      for (int r = 0; r < Rows; ++r)
+        totals[r] += x.data[v * x.stride + c] * matrix[r * columns + c];
+    for (int r = 0; r < Rows; ++r) y.data[v * y.stride + r] += totals[r];
   }
 }
 
-using AccumulateRows = void (*)(const float*, int64_t, int64_t, const float*, float*);
+template <int Vectors>
+[[gnu::always_inline]] inline void accumulate_rows(const float* matrix, int64_t rows,
+                                                   int64_t columns, VectorRows x,
+                                                   MutableVectorRows y) {
+  int64_t r = 0;
+  for (; r + kRows <= rows; r += kRows)
+    accumulate_tile<kRows, Vectors>(matrix + r * columns, columns, x, {y.data + r, y.stride});
+  for (; r < rows; ++r)
+    accumulate_tile<1, Vectors>(matrix + r * columns, columns, x, {y.data + r, y.stride});
+}
 
-void accumulate_rows_portable(const float* matrix, int64_t rows, int64_t columns, const float* x,
-                              float* y) {
-  accumulate_rows(matrix, rows, columns, x, y);
+[[gnu::always_inline]] inline void accumulate(const float* matrix, int64_t rows, int64_t columns,
+                                              VectorRows x, MutableVectorRows y, int64_t count) {
+  int64_t k = 0;
+  for (; k + 2 <= count; k += 2)
+    accumulate_rows<2>(matrix, rows, columns, {x.data + k * x.stride, x.stride},
+                       {y.data + k * y.stride, y.stride});
+  if (k < count)
+    accumulate_rows<1>(matrix, rows, columns, {x.data + k * x.stride, x.stride},
+                       {y.data + k * y.stride, y.stride});
+}
+
+using Accumulate = void (*)(const float*, int64_t, int64_t, VectorRows, MutableVectorRows, int64_t);
+
+void accumulate_portable(const float* matrix, int64_t rows, int64_t columns, VectorRows x,
+                         MutableVectorRows y, int64_t count) {
+  accumulate(matrix, rows, columns, x, y, count);
 }
 
 #if defined(__x86_64__)
-[[gnu::target("avx2,fma")]] void accumulate_rows_avx2(const float* matrix, int64_t rows,
-                                                      int64_t columns, const float* x, float* y) {
-  accumulate_rows(matrix, rows, columns, x, y);
+[[gnu::target("avx2,fma")]] void accumulate_avx2(const float* matrix, int64_t rows, int64_t columns,
+                                                 VectorRows x, MutableVectorRows y, int64_t count) {
+  accumulate(matrix, rows, columns, x, y, count);
 }
 
-AccumulateRows best_for_this_processor() {
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? accumulate_rows_avx2
-                                                                         : accumulate_rows_portable;
+Accumulate best_for_this_processor() {
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? accumulate_avx2
+                                                                         : accumulate_portable;
 }
 #else
-AccumulateRows best_for_this_processor() { return accumulate_rows_portable; }
+Accumulate best_for_this_processor() { return accumulate_portable; }
 #endif
 
 }  // namespace
 
 void accumulate_products(ThreadPool& pool, const float* matrix, int64_t rows, int64_t columns,
                          VectorRows x, MutableVectorRows y, int64_t count) {
-  static const AccumulateRows kernel = best_for_this_processor();
+  static const Accumulate kernel = best_for_this_processor();
   if (rows <= 0 || columns <= 0 || count <= 0) return;
   // A piece is worth waking a thread for, and small enough to stay in the cache while all the
   // vectors go through it.
@@ -92,9 +115,7 @@ void accumulate_products(ThreadPool& pool, const float* matrix, int64_t rows, in
   const int64_t work = columns * std::min<int64_t>(count, 8);
   const int64_t grain = std::max<int64_t>(4, kPiece / work / 4 * 4);
   parallel_for(pool, rows, grain, [&](int64_t begin, int64_t end) {
-    for (int64_t k = 0; k < count; ++k)
-      kernel(matrix + begin * columns, end - begin, columns, x.data + k * x.stride,
-             y.data + k * y.stride + begin);
+    kernel(matrix + begin * columns, end - begin, columns, x, {y.data + begin, y.stride}, count);
   });
 }
 
