@@ -348,3 +348,12 @@ def test_caching() -> None:
         assert file.read_bytes() == content
         assert list(Path(directory).iterdir()) == [file]
     cached(directory, token, 5)  # the directory is gone: no cache, no error
+
+
+def test_required_inputs_cannot_be_omitted(compilation: c_void_p) -> None:
+    with c_api.execution(compilation) as run:
+        set_input(run, 0, X)
+        good("Execution_setInput", run, 1, None, None, 0)
+        set_output(run, 0, np.zeros(4, "f4"))
+        assert call("Execution_compute", run) == "BAD_DATA"
+        assert "operation 0 (ADD): input 1 (b, operand 1) is omitted" in c_api.last_error()

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "host/control_flow.h"
+#include "host/validation.h"
 
 namespace nnapi::host {
 namespace {
@@ -143,7 +144,21 @@ bool Frame::any_insufficient() const {
   return false;
 }
 
+// What is optional in the model is for the client to decide at each run.
+Status Frame::check_inputs() {
+  const Model& model = program_.model();
+  for (uint32_t operand : model.inputs()) {
+    if (!omitted_[operand]) continue;
+    for (uint32_t number = 0; number < model.operations().size(); ++number)
+      if (Status status = check_omissions(model.operations()[number], number, omitted_, &failure_))
+        return status;
+    break;
+  }
+  return kOk;
+}
+
 Status Frame::run(const RunContext& context) {
+  if (Status status = check_inputs()) return status;
   bind();
   bound_as_planned_ = false;
   const bool all_planned = as_planned_ && program_.all_fixed();

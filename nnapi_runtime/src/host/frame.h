@@ -63,6 +63,7 @@ class Frame {
   };
 
   void bind();
+  Status check_inputs();
   void bind_planned(uint32_t operand);
   Status run_step(const Step& step, const RunContext& context);
   Status run_unplanned(const Step& step, std::string* message);

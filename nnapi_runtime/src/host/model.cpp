@@ -125,9 +125,9 @@ Status Model::add_operation(int32_t code, std::span<const uint32_t> inputs,
   const OpsetEntry* entry = find_operation(code);
   if (entry == nullptr)
     return fail(ANEURALNETWORKS_BAD_DATA, "addOperation: there is no operation of code %d", code);
-  OperationNode node{entry, {inputs.begin(), inputs.end()}, {outputs.begin(), outputs.end()}};
+  OperationNode node{entry, {inputs.begin(), inputs.end()}, {outputs.begin(), outputs.end()}, {}};
   const auto number = static_cast<uint32_t>(operations_.size());
-  if (Status status = check_operation(operands_, node, number)) return status;
+  if (Status status = check_operation(operands_, &node, number)) return status;
   operations_.push_back(std::move(node));
   return kOk;
 }

@@ -41,6 +41,8 @@ struct Operand {
 struct OperationNode {
   const OpsetEntry* entry;
   std::vector<uint32_t> inputs, outputs;
+  // For each input, what the opset says about it.
+  std::vector<const OperandRule*> rules;
 };
 
 class Model {

@@ -102,8 +102,9 @@ Status refuse(const OperationNode& node, uint32_t number, const char* text, ...)
   return fail(ANEURALNETWORKS_BAD_DATA, std::move(failure));
 }
 
-Status check_operation(const std::vector<Operand>& operands, const OperationNode& node,
+Status check_operation(const std::vector<Operand>& operands, OperationNode* checked,
                        uint32_t number) {
+  const OperationNode& node = *checked;
   for (const auto* list : {&node.inputs, &node.outputs})
     for (uint32_t index : *list)
       if (index >= operands.size())
@@ -135,12 +136,23 @@ Status check_operation(const std::vector<Operand>& operands, const OperationNode
                     rank < node.entry->min_rank ? "at least" : "at most",
                     rank < node.entry->min_rank ? node.entry->min_rank : node.entry->max_rank);
   }
+  checked->rules = fit.inputs;
   return kOk;
 }
 
-std::vector<const OperandRule*> rules_of_inputs(const std::vector<Operand>& operands,
-                                                const OperationNode& node) {
-  return best_fit(operands, node).inputs;
+Status check_omissions(const OperationNode& node, uint32_t number, const std::vector<bool>& omitted,
+                       Failure* failure) {
+  for (size_t i = 0; i < node.inputs.size(); ++i) {
+    // The values that IF and WHILE hand on may be omitted; their models' operations are checked.
+    if (!omitted[node.inputs[i]] || node.rules[i]->optional || node.rules[i]->variable == '*')
+      continue;
+    failure->operation = static_cast<int32_t>(number);
+    failure->text =
+        format("operation %u (%s): input %zu (%s, operand %u) is omitted, but not optional", number,
+               node.entry->name, i, node.rules[i]->name, node.inputs[i]);
+    return ANEURALNETWORKS_BAD_DATA;
+  }
+  return kOk;
 }
 
 }  // namespace nnapi::host

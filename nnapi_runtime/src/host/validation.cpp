@@ -4,6 +4,7 @@
 #include <queue>
 
 #include "host/error.h"
+#include "host/node.h"
 
 namespace nnapi::host {
 namespace {
@@ -36,14 +37,12 @@ Status check_operands(const Model& model) {
 
 Status check_operations(const Model& model) {
   const auto& operands = model.operands();
+  const std::vector<bool> omitted = omitted_operands(model);
   for (uint32_t number = 0; number < model.operations().size(); ++number) {
     const OperationNode& node = model.operations()[number];
-    const auto rules = rules_of_inputs(operands, node);
-    for (size_t i = 0; i < node.inputs.size(); ++i)
-      if (operands[node.inputs[i]].lifetime == Lifetime::kOmitted && !rules[i]->optional &&
-          rules[i]->variable != '*')
-        return refuse(node, number, "input %zu (%s, operand %u) is omitted, but not optional", i,
-                      rules[i]->name, node.inputs[i]);
+    Failure failure;
+    if (Status status = check_omissions(node, number, omitted, &failure))
+      return fail(status, std::move(failure));
     for (uint32_t index : node.outputs) {
       const Lifetime lifetime = operands[index].lifetime;
       if (lifetime != Lifetime::kTemporary && lifetime != Lifetime::kOutput)

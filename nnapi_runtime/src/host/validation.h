@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "host/error.h"
 #include "host/model.h"
 
 namespace nnapi::host {
@@ -19,12 +20,11 @@ Status check_channel_scales(const Operand& operand, uint32_t index,
                             const ANeuralNetworksSymmPerChannelQuantParams& params);
 
 // ---- one operation against the opset (operation_validation.cpp)
-// Operand numbers, how many operands, their types and ranks.
-Status check_operation(const std::vector<Operand>& operands, const OperationNode& node,
-                       uint32_t number);
-// The operand rules in effect for an operation that passed check_operation, one for each input.
-std::vector<const OperandRule*> rules_of_inputs(const std::vector<Operand>& operands,
-                                                const OperationNode& node);
+// Operand numbers, how many operands, their types and ranks. Sets the node's rules.
+Status check_operation(const std::vector<Operand>& operands, OperationNode* node, uint32_t number);
+// Are all inputs given that must be? omitted: by operand.
+Status check_omissions(const OperationNode& node, uint32_t number, const std::vector<bool>& omitted,
+                       Failure* failure);
 // IF and WHILE: do the referenced models fit? (control_flow_validation.cpp)
 Status check_control_flow(const std::vector<Operand>& operands, const OperationNode& node,
                           uint32_t number);
