@@ -110,6 +110,8 @@ Status check(const Node& node) {
 
 Status infer(const Node& node) {
   if (!lstm_options_known(node, kActivation) || !node.known(kTimeMajor)) return node.later();
+  if (node.num_outputs() != 1 && node.num_outputs() != 3)
+    return node.bad("%u outputs, must be 1, or 3 with the states", node.num_outputs());
   if (const Status status = check(node); status != kOk) return status;
   const auto [order, time, batch] = extent_of(node);
   const auto [cells, outputs] = lstm_sizes(node, kCell);
