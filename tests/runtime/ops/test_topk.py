@@ -53,7 +53,9 @@ def test_topk_refuses_a_count_that_is_not_there(k: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spec", "reference"), [(ops.ARGMAX, np.argmax), (ops.ARGMIN, np.argmin)], ids=str
+    ("spec", "reference"),
+    [(ops.ARGMAX, np.argmax), (ops.ARGMIN, np.argmin)],
+    ids=["ARGMAX", "ARGMIN"],
 )
 @given(data=st.data())
 def test_arg(spec: OperationSpec, reference: np.ufunc, data: st.DataObject) -> None:
