@@ -17,9 +17,12 @@ from nnapi_core.artifact.parts import Parts, make_parts
 from nnapi_core.artifact.torchscript import save_torchscript
 from nnapi_core.errors import ConversionError, Unsupported
 from nnapi_core.graph.export import export, prepare
-from nnapi_core.graph.program import source_of
+from nnapi_core.graph.program import Program, source_of
+from nnapi_core.lowering.lower import Target
 from nnapi_core.lowering.optimize import optimize
 from nnapi_core.lowering.partition import Partition, partition
+from nnapi_core.lowering.pieces import IslandRule
+from nnapi_core.nnapi.device_profile import DeviceProfile
 from nnapi_core.nnapi.model import Model
 from nnapi_core.nnapi.opset import FEATURE_LEVELS
 from nnapi_core.plugins.definition import Phase
@@ -27,6 +30,7 @@ from nnapi_core.plugins.registry import Registry
 from nnapi_core.report import Report, make_report
 
 Progress = Callable[[int, int], None]
+_DEFAULT_RULE = IslandRule()
 
 
 @define(eq=False)
@@ -92,6 +96,8 @@ def convert(
     fallback: Literal["cpu", "error"] = "cpu",
     dynamic_shapes: Any = None,
     relax_float32_to_float16: bool = False,
+    device_profile: DeviceProfile | None = None,
+    islands: IslandRule = _DEFAULT_RULE,
     registry: Registry | None = None,
     progress: Progress = lambda done, total: None,
 ) -> Converted:
@@ -99,16 +105,21 @@ def convert(
 
     ``feature_level`` is what the oldest device to run it offers (27 is Android 8.1, 29 Android 10, 30 Android 11).
     Nodes that NNAPI cannot express exactly at that level stay in torch (``fallback="cpu"``), or are all
-    listed in a `ConversionError` (``fallback="error"``).
+    listed in a `ConversionError` (``fallback="error"``). ``device_profile`` narrows the target to what one
+    driver takes; ``islands`` says when small NNAPI pieces go back to the CPU.
     """
-    program, found = _partitioned(
-        module, example_args, feature_level, dynamic_shapes, registry, progress
-    )
+    registry = registry or Registry.collect()
+    target = _target(feature_level, device_profile)
     if fallback not in ("cpu", "error"):
         raise ConversionError(f"fallback is 'cpu' or 'error', not {fallback!r}")
+    if fallback == "error":
+        # What a rule would give back to the CPU is not refused.
+        islands = IslandRule(min_island=0)
+    program, found = _partitioned(
+        module, example_args, target, dynamic_shapes, registry, islands, progress
+    )
     if fallback == "error" and found.refusals:
         raise refusal_error(found)
-    registry = registry or Registry.collect()
     models = [
         None if stage.lowered is None else _optimised(stage.lowered.model, registry)
         for stage in found.stages
@@ -125,32 +136,42 @@ def explain(
     *,
     feature_level: int = 29,
     dynamic_shapes: Any = None,
+    device_profile: DeviceProfile | None = None,
+    islands: IslandRule = _DEFAULT_RULE,
     registry: Registry | None = None,
 ) -> Report:
     """Which node would run where, and why not; writes and computes nothing."""
+    registry = registry or Registry.collect()
+    target = _target(feature_level, device_profile)
     program, found = _partitioned(
-        module, example_args, feature_level, dynamic_shapes, registry, lambda done, total: None
+        module, example_args, target, dynamic_shapes, registry, islands, lambda done, total: None
     )
     models = [None if stage.lowered is None else stage.lowered.model for stage in found.stages]
     parts = make_parts(program, found, models, relaxed=False)
     return make_report(program, found, parts, feature_level)
 
 
-def _partitioned(
-    module: torch.nn.Module | ExportedProgram,
-    example_args: tuple[Any, ...],
-    feature_level: int,
-    dynamic_shapes: Any,
-    registry: Registry | None,
-    progress: Progress,
-) -> tuple[Any, Partition]:
+def _target(feature_level: int, profile: DeviceProfile | None) -> Target:
     if feature_level not in FEATURE_LEVELS:
         levels = ", ".join(map(str, FEATURE_LEVELS))
         raise ConversionError(f"feature level {feature_level} is not one of {levels}")
-    registry = registry or Registry.collect()
+    if profile is not None:
+        feature_level = min(feature_level, profile.feature_level)
+    return Target(feature_level, profile)
+
+
+def _partitioned(
+    module: torch.nn.Module | ExportedProgram,
+    example_args: tuple[Any, ...],
+    target: Target,
+    dynamic_shapes: Any,
+    registry: Registry,
+    islands: IslandRule,
+    progress: Progress,
+) -> tuple[Program, Partition]:
     exported = export(module, example_args, dynamic_shapes=dynamic_shapes)
     program = prepare(exported, registry)
-    return program, partition(program, registry, feature_level, progress=progress)
+    return program, partition(program, registry, target, islands, progress=progress)
 
 
 def _optimised(model: Model, registry: Registry) -> Model:

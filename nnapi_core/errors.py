@@ -2,7 +2,29 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import Any
+
+
+class Reason(Enum):
+    """Why a node is not on NNAPI, for programs to count; the text beside it says it to people."""
+
+    NO_LOWERING = "no_lowering"
+    """No plugin lowers the operator."""
+    NOT_EXACT = "not_exact"
+    """NNAPI cannot express these arguments exactly."""
+    FEATURE_LEVEL = "feature_level"
+    """A newer feature level could."""
+    TYPES = "types"
+    """NNAPI's operation does not take these operand types."""
+    RANK = "rank"
+    """Too many dimensions."""
+    DEVICE_PROFILE = "device_profile"
+    """The device that was described does not take the operation."""
+    SMALL_ISLAND = "small_island"
+    """It could run on NNAPI, but a piece so small costs more than it saves."""
+    LOWERING_FAILED = "lowering_failed"
+    """A plugin's mistake: its lowering raised something else than a refusal."""
 
 
 class ConversionError(Exception):
@@ -16,8 +38,9 @@ class Unsupported(ConversionError):  # noqa: N818  (a refusal is an outcome, not
     node and the user's source line. ``Unsupported("kernel larger than the image", kernel=(3, 3))``
     """
 
-    def __init__(self, reason: str, **values: Any) -> None:
+    def __init__(self, reason: str, code: Reason = Reason.NOT_EXACT, /, **values: Any) -> None:
         self.reason = reason
+        self.code = code
         self.values = values
         details = ", ".join(f"{name}={value}" for name, value in values.items())
         super().__init__(f"{reason} ({details})" if details else reason)

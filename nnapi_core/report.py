@@ -8,8 +8,10 @@ from collections import Counter
 from attrs import asdict, define, field, frozen
 
 from nnapi_core.artifact.parts import Parts
+from nnapi_core.graph.macs import macs
 from nnapi_core.graph.program import Program, source_of
-from nnapi_core.lowering.partition import Device, Partition
+from nnapi_core.lowering.device import Device
+from nnapi_core.lowering.partition import Partition
 from nnapi_core.report_html import to_html
 
 
@@ -23,6 +25,10 @@ class NodeRow:
     """``"nnapi"``, ``"cpu"`` or ``"folded"`` (computed at conversion)."""
     reason: str
     """Why it is not on NNAPI; empty where it is."""
+    reason_code: str
+    """The same as a value of `nnapi_core.errors.Reason`; empty where it is on NNAPI or folded."""
+    macs: int
+    """Multiply-accumulates of the torch node."""
     source: str
     """``file:line`` in the user's model."""
     operations: tuple[str, ...] = ()
@@ -52,11 +58,19 @@ class Report:
         on_nnapi = [row for row in running if row.device == Device.NNAPI.value]
         return len(on_nnapi) / len(running) if running else 1.0
 
+    @property
+    def mac_share(self) -> float:
+        """Share of the multiply-accumulates that run on NNAPI."""
+        total = sum(row.macs for row in self.nodes)
+        here = sum(row.macs for row in self.nodes if row.device == Device.NNAPI.value)
+        return here / total if total else 1.0
+
     def refused(self) -> list[NodeRow]:
         return [row for row in self.nodes if row.device == Device.CPU.value]
 
     def to_json(self) -> str:
-        return json.dumps({**asdict(self), "share": self.share}, indent=1)
+        totals = {"share": self.share, "mac_share": self.mac_share}
+        return json.dumps({**asdict(self), **totals}, indent=1)
 
     def to_html(self) -> str:
         """One self-contained page."""
@@ -74,17 +88,20 @@ def make_report(program: Program, partition: Partition, parts: Parts | None, lev
     for node in program.graph.nodes:
         if node.op != "call_function" or "getitem" in str(node.target):
             continue
-        device, reason = Device.NNAPI, ""
+        device, reason, code = Device.NNAPI, "", ""
         if node in program.constants:
             device, reason = Device.FOLDED, "does not depend on the inputs"
         elif node in partition.refusals:
-            device, reason = Device.CPU, str(partition.refusals[node])
+            refusal = partition.refusals[node]
+            device, reason, code = Device.CPU, str(refusal), refusal.code.value
         rows.append(
             NodeRow(
                 node.name,
                 str(node.target),
                 device.value,
                 reason,
+                code,
+                0 if device is Device.FOLDED else macs(node),
                 source_of(node),
                 tuple(emitted.get(node.name, ())),
             )

@@ -89,6 +89,21 @@ def _model_options(parser: argparse.ArgumentParser) -> None:
         help="leave a plugin out",
     )
     parser.add_argument("--report", metavar="FILE", help="write the report as .json or .html")
+    parser.add_argument(
+        "--device-profile",
+        metavar="FILE",
+        help="what a given driver takes (docs/device_profiles.md); the rest goes to the CPU",
+    )
+    parser.add_argument(
+        "--min-island",
+        type=_at_least_one,
+        default=2,
+        metavar="N",
+        help="NNAPI pieces of fewer nodes and no multiply-accumulates go back to the CPU (default 2)",
+    )
+    parser.add_argument(
+        "--max-pieces", type=_at_least_one, metavar="N", help="at most so many NNAPI pieces"
+    )
 
 
 def _blocked(text: str) -> str:

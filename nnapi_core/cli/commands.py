@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 from pathlib import Path
+from typing import Any
 
 from nnapi_core.artifact.atomic import written_whole
 from nnapi_core.artifact.inspect import describe
@@ -15,6 +16,8 @@ from nnapi_core.driver import Converted
 from nnapi_core.driver import convert as convert_module
 from nnapi_core.driver import explain as explain_module
 from nnapi_core.errors import ConversionError
+from nnapi_core.lowering.pieces import IslandRule
+from nnapi_core.nnapi.device_profile import DeviceProfile
 from nnapi_core.plugins.registry import Registry
 from nnapi_core.report import Report
 from nnapi_core.verify import verify
@@ -35,9 +38,9 @@ def convert(options: Namespace) -> int:
     converted = convert_module(
         source.module,
         source.args,
-        feature_level=options.feature_level,
         fallback=options.fallback,
         relax_float32_to_float16=options.relax_fp16,
+        **_target(options),
         registry=registry,
         progress=_progress,
     )
@@ -55,6 +58,15 @@ def convert(options: Namespace) -> int:
     return 0
 
 
+def _target(options: Namespace) -> dict[str, Any]:
+    path = options.device_profile
+    return {
+        "feature_level": options.feature_level,
+        "device_profile": None if path is None else DeviceProfile.read(path),
+        "islands": IslandRule(options.min_island, options.max_pieces),
+    }
+
+
 def _say_written(converted: Converted, path: str) -> None:
     size = Path(path).stat().st_size
     print(f"wrote {path} ({size / 1e6:.2f} MB, feature level {converted.report.feature_level})")
@@ -63,9 +75,7 @@ def _say_written(converted: Converted, path: str) -> None:
 def explain(options: Namespace) -> int:
     registry = Registry.collect(blocked=options.blocked)
     source = load_model(options.model, options.input)
-    report = explain_module(
-        source.module, source.args, feature_level=options.feature_level, registry=registry
-    )
+    report = explain_module(source.module, source.args, registry=registry, **_target(options))
     print(explain_text(report))
     _write_report(report, options.report)
     return 0

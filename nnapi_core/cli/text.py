@@ -14,7 +14,7 @@ def summary(report: Report) -> str:
     operations = ", ".join(f"{n} {name}" for name, n in report.operations.items())
     lines = [
         f"{count['nnapi']} nodes on NNAPI, {count['cpu']} on the CPU, {count['folded']} folded "
-        f"({report.share:.1%} of those that run)",
+        f"({report.share:.1%} of those that run, {report.mac_share:.1%} of the multiply-accumulates)",
         f"{sum(report.operations.values())} NNAPI operations: {operations or 'none'}",
         f"{len(report.stages)} piece(s): {' → '.join(report.stages) or 'none'}; "
         f"weights {report.weight_bytes / 1e6:.2f} MB; "

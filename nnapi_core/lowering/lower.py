@@ -11,18 +11,27 @@ from attrs import evolve, frozen
 from torch._ops import OpOverload
 from torch.fx import Node
 
-from nnapi_core.errors import Unsupported
+from nnapi_core.errors import Reason, Unsupported
 from nnapi_core.graph.bind_args import bind_args
 from nnapi_core.graph.program import Program, TorchConstant, source_of
 from nnapi_core.lowering.context import Context
 from nnapi_core.lowering.folding import folded, without_elements
 from nnapi_core.lowering.value import MOST_DIMS, TensorSpec, Value
 from nnapi_core.nnapi.builder import Builder, Ref
+from nnapi_core.nnapi.device_profile import DeviceProfile
 from nnapi_core.nnapi.layout import Layout, Order
 from nnapi_core.nnapi.model import Model, Origin
 from nnapi_core.nnapi.types import Dim, SymbolicDim
 from nnapi_core.plugins.definition import Lowering
 from nnapi_core.plugins.registry import Registry
+
+
+@frozen(eq=False)
+class Target:
+    """What the devices offer: a feature level, and what one driver takes of it where that is known."""
+
+    level: int
+    profile: DeviceProfile | None = None
 
 
 @frozen(eq=False)
@@ -64,8 +73,8 @@ class Lowerer:
     used, in the order that their first user asks for.
     """
 
-    def __init__(self, program: Program, registry: Registry, level: int) -> None:
-        self.builder = Builder(level)
+    def __init__(self, program: Program, registry: Registry, target: Target) -> None:
+        self.builder = Builder(target.level, target.profile)
         self.inputs: dict[Node, Value] = {}
         self._program = program
         self._registry = registry
@@ -79,10 +88,10 @@ class Lowerer:
     def lower(self, node: Node) -> None:
         """Emits the operations of ``node``. Raises `Unsupported`, and then nothing was emitted."""
         if not isinstance(node.target, OpOverload):
-            raise Unsupported(f"no lowering for {node.target}")
+            raise Unsupported(f"no lowering for {node.target}", Reason.NO_LOWERING)
         found = self._registry.lowerings.get(node.target)
         if not found:
-            raise Unsupported(f"no plugin lowers {node.target}")
+            raise Unsupported(f"no plugin lowers {node.target}", Reason.NO_LOWERING)
         refusals = []
         for one in found:
             try:
@@ -112,7 +121,8 @@ class Lowerer:
                 raise
             except Exception as error:
                 raise Unsupported(
-                    f"{lowering.where} failed: {type(error).__name__}: {error}"
+                    f"{lowering.where} failed: {type(error).__name__}: {error}",
+                    Reason.LOWERING_FAILED,
                 ) from error
             return _checked(lowering, result, specs, nn.wanted)
         except Unsupported:

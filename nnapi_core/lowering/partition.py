@@ -1,28 +1,21 @@
-"""Which node runs where: the lowering itself, run dry, is the support check.
-
-A node's stage is the largest over its inputs of (their stage, plus one where the device changes), so the pieces
-are convex by construction.
-"""
+"""Which node runs where: the lowering itself, run dry, is the support check."""
 
 from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable
-from enum import Enum
+from functools import cache
 
 from attrs import define, field, frozen
 from torch.fx import Node
 
 from nnapi_core.errors import Unsupported
+from nnapi_core.graph.macs import macs
 from nnapi_core.graph.program import Program
-from nnapi_core.lowering.lower import LoweredModel, Lowerer
+from nnapi_core.lowering.device import Device
+from nnapi_core.lowering.lower import LoweredModel, Lowerer, Target
+from nnapi_core.lowering.pieces import Group, IslandRule, groups_of, op_of, too_small
 from nnapi_core.plugins.registry import Registry
-
-
-class Device(Enum):
-    NNAPI = "nnapi"
-    CPU = "cpu"
-    FOLDED = "folded"
 
 
 @frozen(eq=False)
@@ -51,16 +44,20 @@ class Partition:
         return node
 
 
+_DEFAULT_RULE = IslandRule()
+
+
 def partition(
     program: Program,
     registry: Registry,
-    level: int,
+    target: Target,
+    rule: IslandRule = _DEFAULT_RULE,
     *,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Partition:
     """Lowers every node it can, and groups the rest into CPU stages."""
     nodes = program.operations()
-    dry = Lowerer(program, registry, level)
+    dry = Lowerer(program, registry, target)
     refusals: dict[Node, Unsupported] = {}
     for done, node in enumerate(nodes):
         progress(done, len(nodes))
@@ -71,45 +68,31 @@ def partition(
     progress(len(nodes), len(nodes))
     if not refusals:
         return _finished(program, [(Device.NNAPI, nodes)], refusals, lambda _: dry)
+    work = cache(macs)
     while True:
-        lowerers: dict[int, Lowerer] = {}
-        groups = _groups(nodes, refusals)
-        refused = _lower_groups(program, registry, level, groups, lowerers)
+        groups = groups_of(nodes, refusals)
+        refused = too_small(groups, rule, work)
+        if not refused:
+            lowerers: dict[int, Lowerer] = {}
+            # In its own stage a node may meet operands in another order than in the dry run.
+            refused = _lower_groups(program, registry, target, groups, lowerers)
         if not refused:
             return _finished(program, groups, refusals, lowerers.__getitem__)
-        # In its own stage a node may meet operands in another order than in the dry run.
         refusals.update(refused)
-
-
-def _groups(
-    nodes: list[Node], refusals: dict[Node, Unsupported]
-) -> list[tuple[Device, list[Node]]]:
-    stages: dict[Node, int] = {}
-    groups: dict[tuple[int, str], list[Node]] = {}
-    devices = {node: Device.CPU if node in refusals else Device.NNAPI for node in nodes}
-    for node in nodes:
-        stage = 0
-        for source in map(op_of, node.all_input_nodes):
-            if source in stages:
-                changes = devices[source] is not devices[node]
-                stage = max(stage, stages[source] + changes)
-        stages[node] = stage
-        groups.setdefault((stage, devices[node].value), []).append(node)
-    return [(Device(device), groups[stage, device]) for stage, device in sorted(groups)]
 
 
 def _lower_groups(
     program: Program,
     registry: Registry,
-    level: int,
-    groups: list[tuple[Device, list[Node]]],
+    target: Target,
+    groups: list[Group],
     lowerers: dict[int, Lowerer],
 ) -> dict[Node, Unsupported]:
     refused: dict[Node, Unsupported] = {}
     for index, (device, nodes) in enumerate(groups):
         if device is not Device.NNAPI:
             continue
-        lowerers[index] = Lowerer(program, registry, level)
+        lowerers[index] = Lowerer(program, registry, target)
         for node in nodes:
             try:
                 lowerers[index].lower(node)
@@ -120,7 +103,7 @@ def _lower_groups(
 
 def _finished(
     program: Program,
-    groups: list[tuple[Device, list[Node]]],
+    groups: list[Group],
     refusals: dict[Node, Unsupported],
     lowerer: Callable[[int], Lowerer],
 ) -> Partition:
@@ -152,13 +135,6 @@ def _finished(
             entering = tuple(border.node for border in lowered.inputs)
             result.stages.append(Stage(device, tuple(nodes), entering, tuple(computed), lowered))
     return result
-
-
-def op_of(tensor: Node) -> Node:
-    """The op call that a tensor comes from."""
-    while tensor.target is operator.getitem:
-        tensor = tensor.args[0]  # type: ignore[assignment]
-    return tensor
 
 
 def tensors_of(node: Node) -> Iterable[Node]:

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from attrs import frozen
 
-from nnapi_core.errors import Unsupported
+from nnapi_core.errors import Reason, Unsupported
 from nnapi_core.nnapi.constant import Constant
+from nnapi_core.nnapi.device_profile import DeviceProfile
 from nnapi_core.nnapi.model import Model, Operand, Operation, Origin
 from nnapi_core.nnapi.opset import OperandSpec, OperationSpec, TypeRule
 from nnapi_core.nnapi.types import ABBREVIATIONS, OperandCode, OperandType, Quant
@@ -52,10 +53,14 @@ _NOWHERE = Origin()
 
 
 class Builder:
-    """Collects operands and operations; one that needs a level above ``target`` is refused."""
+    """Collects operands and operations.
 
-    def __init__(self, target: int) -> None:
+    One that needs a level above ``target``, or that the device of ``profile`` does not take, is refused.
+    """
+
+    def __init__(self, target: int, profile: DeviceProfile | None = None) -> None:
         self.target = target
+        self.profile = profile
         self.operands: list[Operand] = []
         self.operations: list[Operation] = []
         self._constants: dict[tuple[Any, ...], int] = {}
@@ -132,7 +137,9 @@ class Builder:
         rule = next((rule for rule in spec.rules if _fits(rule, given)), None)
         if rule is None:
             types = ", ".join(str(type_) for _, type_ in given)
-            raise Unsupported(f"NNAPI's {spec} does not take these types", types=types)
+            raise Unsupported(
+                f"NNAPI's {spec} does not take these types", Reason.TYPES, types=types
+            )
         level = max(
             [spec.level, rule.level] + [slot.since for slot, value in slots if value is not None]
         )
@@ -142,14 +149,20 @@ class Builder:
             rank = len(first.dims)
             if not spec.rank.least <= rank <= spec.rank.most:
                 raise Unsupported(
-                    f"NNAPI's {spec} takes operands of rank {spec.rank.text}", rank=rank
+                    f"NNAPI's {spec} takes operands of rank {spec.rank.text}",
+                    Reason.RANK,
+                    rank=rank,
                 )
             if spec.rank.early and rank not in spec.rank.early:
                 level = max(level, 29)
         if level > self.target:
             raise Unsupported(
-                f"{spec} in this form needs feature level {level}", target=self.target
+                f"{spec} in this form needs feature level {level}",
+                Reason.FEATURE_LEVEL,
+                target=self.target,
             )
+        if self.profile is not None:
+            self.profile.check(spec, [type_.code for _, type_ in given])
         return rule, level
 
     def _operand(

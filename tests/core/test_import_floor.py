@@ -16,7 +16,7 @@ FLOORS = [
     {"errors"},
     {"nnapi.types", "nnapi.layout", "nnapi.constant"},
     {"nnapi.opset"},
-    {"nnapi.model"},
+    {"nnapi.model", "nnapi.device_profile"},
     {"nnapi.builder", "nnapi.serialize"},
     {"nnapi"},
     {"plugins"},

@@ -1,0 +1,59 @@
+"""How much a node computes, in multiply-accumulates."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import torch
+import torch.utils._pytree as pytree
+from torch._ops import OpOverload
+from torch.fx import Node
+from torch.utils.flop_counter import FlopCounterMode
+
+from nnapi_core.graph.bind_args import bind_args
+
+# Rare ones are asked of torch's counter, which runs them on fake tensors.
+_OTHERS = re.compile(r"einsum|lstm|gru|rnn|attention|aten\.bilinear|conv_tbc")
+_FACTORS = {
+    "mm": "mat2",
+    "addmm": "mat2",
+    "bmm": "mat2",
+    "baddbmm": "batch2",
+    "matmul": "other",
+    "mv": "vec",
+}
+
+
+def macs(node: Node) -> int:
+    """Multiply-accumulates of one call; 0 for what has no products, or a size that is not known."""
+    target, out = node.target, node.meta.get("val")
+    if not isinstance(target, OpOverload):
+        return 0
+    name = target.overloadpacket.__name__
+    try:
+        if isinstance(out, torch.Tensor) and (name.startswith("conv") or name == "linear"):
+            return _layer(name, bind_args(node), out)
+        if isinstance(out, torch.Tensor) and name in _FACTORS:
+            factor = bind_args(node)[_FACTORS[name]].meta["val"]
+            return int(out.numel() * factor.shape[-2 if factor.dim() > 1 else -1])
+        return _counted(node) if _OTHERS.search(str(target)) else 0
+    except Exception:
+        # A free dimension has no number, and a count is not worth an error.
+        return 0
+
+
+def _layer(name: str, args: dict[str, Any], out: torch.Tensor) -> int:
+    """Each element of the result is a product with all weights of its channel; transposed: each of the input."""
+    weight = args["weight"].meta["val"]
+    transposed = "transpose" in name or args.get("transposed", False)
+    many = args["input"].meta["val"] if transposed else out
+    return int(many.numel() * (weight.numel() // weight.shape[0]))
+
+
+def _counted(node: Node) -> int:
+    args, kwargs = pytree.tree_map_only(Node, lambda one: one.meta["val"], (node.args, node.kwargs))
+    counter = FlopCounterMode(display=False)
+    with counter, torch.no_grad():
+        node.target(*args, **kwargs)  # type: ignore[operator]
+    return int(counter.get_total_flops()) // 2
