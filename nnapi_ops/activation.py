@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from nnapi_core.plugin import (
+    Bounds,
     Context,
     Layout,
     Lowering,
+    Unsupported,
     Value,
     hookimpl,
     lowering,
     lowerings_of,
     ops,
 )
+from nnapi_ops.arithmetic import minus, negative, plus, times
+from nnapi_ops.choice import chosen
+from nnapi_ops.division import quotient
+from nnapi_ops.limits import clamped
+from nnapi_ops.promotion import Number
 
 aten = torch.ops.aten
 
@@ -21,25 +30,107 @@ aten = torch.ops.aten
 @lowering(aten.relu.default, layout=Layout.ANY)
 def relu(nn: Context, self: Value) -> Value:
     """relu(Tensor self) -> Tensor"""
-    return nn.emit(ops.RELU, input=self)
+    return clamped(nn, self, 0, None)
 
 
 @lowering(aten.relu6.default, layout=Layout.ANY)
 def relu6(nn: Context, self: Value) -> Value:
     """relu6(Tensor self) -> Tensor"""
-    return nn.emit(ops.RELU6, input=self)
+    return clamped(nn, self, 0, 6)
 
 
-@lowering(aten.sigmoid.default, layout=Layout.ANY)
+@lowering(aten.sigmoid.default, aten.special_expit.default, layout=Layout.ANY)
 def sigmoid(nn: Context, self: Value) -> Value:
-    """sigmoid(Tensor self) -> Tensor"""
-    return nn.emit(ops.LOGISTIC, input=self)
+    """
+    sigmoid(Tensor self) -> Tensor
+    special_expit(Tensor self) -> Tensor
+    """
+    return nn.emit(ops.LOGISTIC, input=nn.cast(self, nn.out.dtype)).bounded(Bounds(0, 1))
 
 
 @lowering(aten.tanh.default, layout=Layout.ANY)
 def tanh(nn: Context, self: Value) -> Value:
     """tanh(Tensor self) -> Tensor"""
-    return nn.emit(ops.TANH, input=self)
+    return nn.emit(ops.TANH, input=nn.cast(self, nn.out.dtype)).bounded(Bounds(-1, 1))
+
+
+@lowering(aten.leaky_relu.default, layout=Layout.ANY)
+def leaky_relu(nn: Context, self: Value, negative_slope: Number) -> Value:
+    """leaky_relu(Tensor self, Scalar negative_slope=0.01) -> Tensor"""
+    return leaky(nn, self, nn.filled(self, negative_slope))
+
+
+@lowering(aten.rrelu.default, layout=Layout.ANY)
+def rrelu(
+    nn: Context, self: Value, lower: Number, upper: Number, training: bool, **ignored: Any
+) -> Value:
+    """rrelu(Tensor self, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor"""
+    if training:
+        raise Unsupported("rrelu draws random slopes; call model.eval() before converting")
+    return leaky(nn, self, nn.filled(self, (lower + upper) / 2))
+
+
+@lowering(aten.prelu.default, layout=Layout.ANY)
+def prelu(nn: Context, self: Value, weight: Value) -> Value:
+    """
+    prelu(Tensor self, Tensor weight) -> Tensor
+
+    One slope, or one for each channel, which is dimension 1.
+    """
+    if weight.is_constant and weight.spec.count == 1:
+        return leaky(nn, self, nn.reshape(weight, (1,)))
+    channels = [1] * self.rank
+    channels[1 if self.rank > 1 else 0] = weight.static_shape[0]
+    return leaky(nn, self, nn.arrange(nn.reshape(weight, channels), self.order))
+
+
+@lowering(aten.hardswish.default, layout=Layout.ANY)
+def hardswish(nn: Context, self: Value) -> Value:
+    """hardswish(Tensor self) -> Tensor"""
+    if nn.level >= 30:
+        return nn.emit(ops.HARD_SWISH, input=self)
+    shifted = plus(nn, self, nn.filled(self, 3))
+    return quotient(nn, times(nn, self, nn.emit(ops.RELU6, input=shifted)), 6)
+
+
+@lowering(aten.hardsigmoid.default, layout=Layout.ANY)
+def hardsigmoid(nn: Context, self: Value) -> Value:
+    """hardsigmoid(Tensor self) -> Tensor"""
+    shifted = plus(nn, self, nn.filled(self, 3))
+    return quotient(nn, nn.emit(ops.RELU6, input=shifted), 6).bounded(Bounds(0, 1))
+
+
+@lowering(aten.threshold.default, layout=Layout.ANY)
+def threshold(nn: Context, self: Value, threshold: Number, value: Number) -> Value:
+    """threshold(Tensor self, Scalar threshold, Scalar value) -> Tensor"""
+    if threshold == value == 0 and self.dtype.is_floating_point:
+        return nn.emit(ops.RELU, input=self)
+    small = nn.emit(ops.LESS_EQUAL, a=self, b=nn.filled(self, threshold))
+    return chosen(nn, small, nn.filled(self, value), self)
+
+
+@lowering(aten.hardshrink.default, layout=Layout.ANY)
+def hardshrink(nn: Context, self: Value, lambd: Number) -> Value:
+    """hardshrink(Tensor self, Scalar lambd=0.5) -> Tensor"""
+    size = nn.emit(ops.ABS, input=self)
+    small = nn.emit(ops.LESS_EQUAL, a=size, b=nn.filled(self, lambd))
+    return chosen(nn, small, nn.filled(self, 0), self)
+
+
+@lowering(aten.softshrink.default, layout=Layout.ANY)
+def softshrink(nn: Context, self: Value, lambd: Number) -> Value:
+    """softshrink(Tensor self, Scalar lambd=0.5) -> Tensor"""
+    return minus(nn, self, clamped(nn, self, -lambd, lambd))
+
+
+def leaky(nn: Context, value: Value, slope: Value) -> Value:
+    """``value`` where it is positive, ``slope * value`` elsewhere."""
+    if nn.level >= 29:
+        return nn.emit(ops.PRELU, input=value, alpha=slope)
+    if not value.dtype.is_floating_point:
+        raise Unsupported("PRELU needs feature level 29", dtype=value.dtype)
+    below = nn.emit(ops.RELU, input=negative(nn, value))
+    return minus(nn, nn.emit(ops.RELU, input=value), times(nn, below, slope))
 
 
 @hookimpl

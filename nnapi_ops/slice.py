@@ -95,6 +95,13 @@ def roll(nn: Context, self: Value, shifts: Sequence[int], dims: Sequence[int]) -
     return result
 
 
+def halves(nn: Context, value: Value, dim: int) -> tuple[Value, Value]:
+    """The first and the second half along ``dim``."""
+    size = _size(value, dim)
+    first, second = _parts(nn, value, dim, [size // 2, size // 2])
+    return first, second
+
+
 def run_of(value: Value, dim: int, start: int | None, end: int | None, step: int) -> Run:
     """The positions that Python's ``start:end:step`` names along ``dim``."""
     for number in (start, end, step):
