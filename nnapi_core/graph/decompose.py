@@ -5,7 +5,6 @@ Each is traced by itself and put in its place, so the time is linear in the grap
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Collection
 from functools import cache
 from typing import Any
@@ -14,10 +13,11 @@ import torch
 import torch.utils._pytree as pytree
 from torch._decomp import _core_aten_decompositions_post_autograd
 from torch._ops import OpOverload
-from torch.fx import GraphModule, Node
+from torch.fx import Node
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from nnapi_core.graph.program import Program
+from nnapi_core.graph.program import Program, TorchConstant
+from nnapi_core.graph.splice import splice
 
 # An operator that decomposes into itself would never end.
 _DEEPEST = 16
@@ -76,48 +76,22 @@ def _inline(program: Program, node: Node, function: Callable[..., Any]) -> list[
     except Exception:
         # Not traceable: the operator stays whole, and is refused by name if nothing lowers it.
         return []
-    return _splice(program, node, inner, nodes)
-
-
-def _splice(program: Program, node: Node, inner: GraphModule, nodes: list[Node]) -> list[Node]:
-    mapping: dict[Node, Any] = {}
-    inputs = iter(nodes)
-    new: list[Node] = []
-    with program.graph.inserting_before(node):
-        for one in inner.graph.nodes:
-            if one.op == "placeholder":
-                mapping[one] = next(inputs)
-            elif one.op == "get_attr":
-                copy = program.graph.node_copy(one, mapping.__getitem__)
-                copy.target = _adopt(program, getattr(inner, one.target))
-                mapping[one] = copy
-            elif one.op == "output":
-                result = pytree.tree_map_only(Node, mapping.__getitem__, one.args[0])
-            else:
-                copy = program.graph.node_copy(one, mapping.__getitem__)
-                for key in ("stack_trace", "nn_module_stack"):
-                    copy.meta[key] = node.meta.get(key)
-                mapping[one] = copy
-                new.append(copy)
-    _redirect(node, result)
-    if not node.users:
-        program.graph.erase_node(node)
+    new = splice(program.attributes, node, inner, nodes)
+    for one in new:
+        for key in ("stack_trace", "nn_module_stack"):
+            one.meta[key] = node.meta.get(key)
+        if one.op == "get_attr":
+            _hold(program, one)
     return new
 
 
-def _redirect(node: Node, result: Any) -> None:
-    if isinstance(result, Node):
-        node.replace_all_uses_with(result)
-        return
-    for user in list(node.users):
-        if user.target is operator.getitem:
-            picked = result[user.args[1]]
-            if picked is not None:
-                user.replace_all_uses_with(picked)
-            user.graph.erase_node(user)
-
-
-def _adopt(program: Program, value: Any) -> str:
-    name = f"decomposed_{len(program.attributes)}"
-    program.attributes[name] = value
-    return name
+def _hold(program: Program, node: Node) -> None:
+    """A tensor that the decomposition brings along is a constant."""
+    tensor = program.attributes[str(node.target)]
+    if isinstance(tensor, torch.Tensor):
+        program.constants[node] = TorchConstant(
+            tuple(tensor.shape),
+            tensor.dtype,
+            lambda: tensor,
+            ("decomposed", id(program), node.name),
+        )

@@ -69,11 +69,12 @@ def _claimed(registry: Registry) -> Collection[OpOverload]:
     return set(registry.lowerings)
 
 
-def _program(exported: ExportedProgram, graph: Graph, signature: ExportGraphSignature) -> Program:
-    attributes = {
-        str(node.target): getattr(exported.graph_module, str(node.target))
-        for node in graph.find_nodes(op="get_attr")
-    }
+def _program(
+    exported: ExportedProgram,
+    graph: Graph,
+    attributes: dict[str, Any],
+    signature: ExportGraphSignature,
+) -> Program:
     inputs: list[Node] = []
     constants: dict[Node, TorchConstant] = {}
     input_values: list[tuple[bool, Any]] = []

@@ -7,11 +7,15 @@ functionalisation, which is right but takes time that grows faster than the grap
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch._ops import OpOverload
 from torch.export import ExportedProgram
 from torch.export.graph_signature import ExportGraphSignature
 from torch.fx import Graph, Node
+
+from nnapi_core.graph.regions import inline_regions
 
 # They return their input itself when they have nothing to do, which their schemas do not say.
 _MAY_RETURN_INPUT = {
@@ -22,19 +26,26 @@ _MAY_RETURN_INPUT = {
 }
 
 
-def functionalise(exported: ExportedProgram) -> tuple[Graph, ExportGraphSignature]:
-    """A copy of the program's graph without mutation inside, and the signature that goes with it."""
-    graph = _copied(exported.graph)
-    if not any(map(_mutated, graph.nodes)) or _rename(graph):
-        return graph, exported.graph_signature
-    functional = exported.run_decompositions({})
-    return functional.graph, functional.graph_signature
+def functionalise(
+    exported: ExportedProgram,
+) -> tuple[Graph, dict[str, Any], ExportGraphSignature]:
+    """A copy of the program's graph without mutation inside, what its ``get_attr`` nodes name, and its signature."""
+    graph, attributes = _flat_copy(exported)
+    if any(map(_mutated, graph.nodes)) and not _rename(graph):
+        exported = exported.run_decompositions({})
+        graph, attributes = _flat_copy(exported)
+    return graph, attributes, exported.graph_signature
 
 
-def _copied(original: Graph) -> Graph:
+def _flat_copy(exported: ExportedProgram) -> tuple[Graph, dict[str, Any]]:
     graph = Graph()
-    graph.output(graph.graph_copy(original, {}))
-    return graph
+    graph.output(graph.graph_copy(exported.graph, {}))
+    attributes = {
+        str(node.target): getattr(exported.graph_module, str(node.target))
+        for node in graph.find_nodes(op="get_attr")
+    }
+    inline_regions(graph, attributes)
+    return graph, attributes
 
 
 def _mutated(node: Node) -> list[Node]:

@@ -157,6 +157,8 @@ def _inputs(
     found: dict[Node, None] = {}
     for node in nodes:
         for tensor in node.all_input_nodes:
-            if tensor not in program.constants and group_of.get(op_of(tensor)) != index:
+            if tensor in program.constants or tensor.op == "get_attr":
+                continue
+            if group_of.get(op_of(tensor)) != index:
                 found[tensor] = None
     return tuple(found)

@@ -153,3 +153,35 @@ def test_what_cannot_be_exported_says_so() -> None:
 
     with pytest.raises(ConversionError, match=r"torch\.export cannot trace Branches"):
         convert(Branches(), (torch.randn(1),))
+
+
+def test_regions_without_gradients_are_part_of_the_graph() -> None:
+    class Regions(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            with torch.no_grad(), torch.autocast("cpu", enabled=False):
+                y = x * 2
+                y += 1
+            return y - x
+
+    x = torch.randn(2, 3)
+    with torch.enable_grad():
+        exported = torch.export.export(Regions(), (x,), strict=False)
+    assert exported.graph.find_nodes(
+        op="call_function", target=torch.ops.higher_order.wrap_with_set_grad_enabled
+    )
+    program = prepare(exported, Registry.collect())
+    assert targets(program) == [aten.mul.Tensor, aten.add.Tensor, aten.sub.Tensor]
+    assert torch.equal(evaluated(program, x), Regions()(x))
+
+
+def test_a_region_that_rounds_stays_on_the_cpu() -> None:
+    class Rounds(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                y = x @ x
+            return y.float() + 1
+
+    x = torch.randn(8, 8)
+    converted = convert(Rounds(), (x,))
+    assert "cpu" in {row.device for row in converted.report.nodes}
+    assert torch.equal(converted(x), Rounds()(x))

@@ -1,0 +1,51 @@
+"""Puts the graph of a module in the place of one node."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+from torch.fx import GraphModule, Node
+
+
+def splice(
+    attributes: dict[str, Any], node: Node, inner: GraphModule, inputs: Sequence[Any]
+) -> list[Node]:
+    """Replaces ``node`` by the calls of ``inner`` on ``inputs``; returns the new nodes.
+
+    What ``inner`` names by ``get_attr`` is added to ``attributes``.
+    """
+    mapping: dict[Node, Any] = {}
+    remaining = iter(inputs)
+    new: list[Node] = []
+    result: Any = None
+    with node.graph.inserting_before(node):
+        for one in inner.graph.nodes:
+            if one.op == "placeholder":
+                mapping[one] = next(remaining)
+            elif one.op == "output":
+                result = one.args[0]
+            else:
+                mapping[one] = node.graph.node_copy(one, mapping.__getitem__)
+                new.append(mapping[one])
+                if one.op == "get_attr":
+                    name = f"inner_{len(attributes)}"
+                    attributes[name] = getattr(inner, one.target)
+                    mapping[one].target = name
+    _redirect(node, result, mapping)
+    if not node.users:
+        node.graph.erase_node(node)
+    return new
+
+
+def _redirect(node: Node, result: Any, mapping: dict[Node, Any]) -> None:
+    if isinstance(result, Node):
+        node.replace_all_uses_with(mapping[result])
+        return
+    for user in list(node.users):
+        if user.target is operator.getitem:
+            picked = result[user.args[1]]
+            if picked is not None:
+                user.replace_all_uses_with(mapping[picked])
+            user.graph.erase_node(user)
