@@ -99,7 +99,7 @@ def _regular(size: int, count: int) -> Span | None:
     lengths = {end - start for start, end in windows}
     starts = [start for start, _ in windows]
     distances = {after - before for before, after in pairwise(starts)}
-    if len(lengths) > 1 or len(distances) > 1:
+    if len(lengths) > 1 or len(distances) > 1 or 0 in distances:
         return None
     return Span(lengths.pop(), distances.pop() if distances else 1)
 

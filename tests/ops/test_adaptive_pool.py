@@ -1,0 +1,72 @@
+"""Adaptive pooling."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.nn import functional
+
+from nnapi_core.testing import Case, check_lowering, feature_levels, tensors
+
+_sides = st.integers(1, 12)
+_batches = st.sampled_from([(3,), (1, 3), (2, 5)])
+
+
+def regular(size: int, count: int) -> bool:
+    """Equal windows at equal distances?"""
+    starts = [index * size // count for index in range(count)]
+    ends = [-(-(index + 1) * size // count) for index in range(count)]
+    lengths = {end - start for start, end in zip(starts, ends, strict=True)}
+    steps = {b - a for a, b in pairwise(starts)}
+    return len(lengths) == 1 and len(steps) <= 1
+
+
+@pytest.mark.parametrize(
+    "function", [functional.adaptive_avg_pool2d, functional.adaptive_max_pool2d]
+)
+@given(st.data(), _batches, st.tuples(_sides, _sides), st.tuples(_sides, _sides), feature_levels())
+def test_two_dimensions(
+    function: Any,
+    data: st.DataObject,
+    batch: tuple[int, ...],
+    sizes: tuple[int, int],
+    counts: tuple[int, int],
+    level: int,
+) -> None:
+    x = data.draw(tensors(shape=(*batch, *sizes)))
+    case = Case(lambda x: function(x, counts), (x,), level, terms=sizes[0] * sizes[1], magnitude=4)
+    outcome = check_lowering(case)
+    equal = all(regular(*one) for one in zip(sizes, counts, strict=True))
+    assert outcome.supported or (level == 27 and not equal), outcome.reasons
+
+
+@pytest.mark.parametrize(
+    "function", [functional.adaptive_avg_pool1d, functional.adaptive_max_pool1d]
+)
+@given(st.data(), _batches, _sides, _sides, feature_levels())
+def test_one_dimension(
+    function: Any, data: st.DataObject, batch: tuple[int, ...], size: int, count: int, level: int
+) -> None:
+    x = data.draw(tensors(shape=(*batch, size)))
+    case = Case(lambda x: function(x, count), (x,), level, terms=size, magnitude=4)
+    outcome = check_lowering(case)
+    assert outcome.supported or (level == 27 and not regular(size, count)), outcome.reasons
+
+
+def test_the_mean_of_a_whole_image_is_one_operation() -> None:
+    x = torch.randn(1, 5, 7, 7)
+    converted = check_lowering(Case(torch.nn.AdaptiveAvgPool2d(1), (x,), 27, 49)).converted
+    assert converted is not None
+    assert converted.report.operations == {"AVERAGE_POOL_2D": 1}
+
+
+def test_indices_are_refused() -> None:
+    def function(x: torch.Tensor) -> torch.Tensor:
+        return functional.adaptive_max_pool2d(x, 2, return_indices=True)[1]
+
+    assert not check_lowering(Case(function, (torch.randn(1, 2, 4, 4),))).supported
