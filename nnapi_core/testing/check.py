@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import torch
@@ -57,6 +58,12 @@ class _Wrapped(torch.nn.Module):
         return self.function(*args)
 
 
+@cache
+def _installed() -> Registry:
+    """Collected once: what is installed does not change while tests run."""
+    return Registry.collect()
+
+
 def check_lowering(case: Case, *, registry: Registry | None = None) -> Outcome:
     """Exports, lowers, serialises, reads back, runs on the host runtime, and compares with torch.
 
@@ -73,7 +80,11 @@ def check_lowering(case: Case, *, registry: Registry | None = None) -> Outcome:
         expected = module(*pytree.tree_map_only(torch.Tensor, torch.clone, args))
     try:
         converted = convert(
-            module, args, feature_level=case.feature_level, fallback="error", registry=registry
+            module,
+            args,
+            feature_level=case.feature_level,
+            fallback="error",
+            registry=registry or _installed(),
         )
     except Unsupported as refusal:
         reasons = tuple(str(refusal).splitlines()[1:]) or (str(refusal),)
