@@ -49,10 +49,27 @@ struct FuzzedOperand {
 
 constexpr int kMaxOperations = 5, kMaxDepth = 2;
 
+bool contains(const char* name, const char* part) { return std::strstr(name, part) != nullptr; }
+
+// The rank that an operand of this name mostly has, without which an operation of twenty operands
+// would never get past its shape checks. 0: anything.
+uint32_t usual_rank(const OpsetEntry& entry, const OperandRule& rule) {
+  const char* name = rule.name;
+  if (contains(name, "bias") || contains(name, "layer_norm") || contains(name, "cell_to_") ||
+      contains(name, "batch_index") || contains(name, "block_size"))
+    return 1;
+  if (contains(name, "weights")) return contains(entry.name, "CONV") ? 4 : 2;
+  if (contains(name, "state") || contains(name, "rois") || contains(name, "paddings") ||
+      contains(name, "image_info") || contains(name, "anchors"))
+    return 2;
+  return entry.min_rank == entry.max_rank && rule.variable == 'T' ? entry.min_rank : 0;
+}
+
 class FuzzedModel {
  public:
   FuzzedModel(Bytes& bytes, int depth) : bytes_(bytes), depth_(depth) {
     ANeuralNetworksModel_create(&model_);
+    usual_dim_ = bytes_.below(4);  // 0: all differ
     const int operations = 1 + bytes_.below(depth ? 2 : kMaxOperations);
     for (int i = 0; i < operations; ++i) add_operation();
     finish();
@@ -71,10 +88,12 @@ class FuzzedModel {
 
  private:
   // ---- operands
-  std::vector<uint32_t> random_dims() {
-    std::vector<uint32_t> dims(bytes_.one_in(32) ? bytes_.below(18) : 1 + bytes_.below(5));
+  std::vector<uint32_t> random_dims(uint32_t rank = 0) {
+    if (rank == 0 || bytes_.one_in(16)) rank = 1 + bytes_.below(5);
+    if (bytes_.one_in(64)) rank = bytes_.below(18);
+    std::vector<uint32_t> dims(rank);
     for (uint32_t& d : dims) {
-      d = 1 + bytes_.below(4);
+      d = usual_dim_ != 0 ? usual_dim_ : 1 + bytes_.below(4);
       if (bytes_.one_in(16)) d = bytes_.below(20);
       if (bytes_.one_in(128)) d = 0x40000000u << bytes_.below(3);
     }
@@ -102,7 +121,7 @@ class FuzzedModel {
         break;
       }
       case ANEURALNETWORKS_TENSOR_INT32:
-        type.scale = bytes_.one_in(4) ? 0.25f : 0.0f;
+        type.scale = bytes_.one_in(3) ? 0.25f : 0.0f;
         break;
       default:
         break;
@@ -174,7 +193,8 @@ class FuzzedModel {
       operand.kind = FuzzedOperand::kInput;
   }
 
-  uint32_t input_operand(const OperandRule& rule, const TypeCombination& combination) {
+  uint32_t input_operand(const OpsetEntry& entry, const OperandRule& rule,
+                         const TypeCombination& combination) {
     int32_t type = rule.type;
     for (const auto& assignment : combination.types)
       if (rule.variable != '\0' && assignment.variable == rule.variable) type = assignment.type;
@@ -186,7 +206,7 @@ class FuzzedModel {
           operands_[i].read = true;
           return uint32_t(i);
         }
-    FuzzedOperand operand{type, random_dims(), FuzzedOperand::kConstant};
+    FuzzedOperand operand{type, random_dims(usual_rank(entry, rule)), FuzzedOperand::kConstant};
     const bool scalar = byte_count(type, {}) > 0 && type < 3;
     if (rule.optional && bytes_.one_in(2))
       operand.kind = FuzzedOperand::kOmitted;
@@ -224,7 +244,7 @@ class FuzzedModel {
       if (rule.optional && bytes_.one_in(8)) break;
       const uint32_t times = rule.repeated ? 1 + bytes_.below(3) : 1;
       for (uint32_t i = 0; i < times && !broken_; ++i)
-        inputs.push_back(input_operand(rule, combination));
+        inputs.push_back(input_operand(entry, rule, combination));
     }
     for (const OperandRule& rule : entry.outputs) {
       if (rule.optional && bytes_.one_in(2)) break;
@@ -304,6 +324,7 @@ class FuzzedModel {
 
   Bytes& bytes_;
   int depth_;
+  uint32_t usual_dim_ = 0;
   ANeuralNetworksModel* model_ = nullptr;
   bool broken_ = false, finished_ = false;
   std::vector<FuzzedOperand> operands_;
