@@ -13,6 +13,7 @@ import torch
 import torch.utils._pytree as pytree
 from torch._decomp import _core_aten_decompositions_post_autograd
 from torch._ops import OpOverload
+from torch._subclasses.functional_tensor import dispatch_functionalize
 from torch.fx import Node
 from torch.fx.experimental.proxy_tensor import make_fx
 
@@ -70,7 +71,7 @@ def _inline(program: Program, node: Node, function: Callable[..., Any]) -> list[
 
     try:
         with torch.no_grad():
-            inner = make_fx(traced, _allow_non_fake_inputs=True)(
+            inner = make_fx(dispatch_functionalize(traced), _allow_non_fake_inputs=True)(
                 *(one.meta["val"] for one in nodes)
             )
     except Exception:

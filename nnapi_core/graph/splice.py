@@ -40,12 +40,12 @@ def splice(
 
 
 def _redirect(node: Node, result: Any, mapping: dict[Node, Any]) -> None:
+    """Readers of ``node`` read ``result``, which is nested lists where the node had several results."""
     if isinstance(result, Node):
         node.replace_all_uses_with(mapping[result])
-        return
-    for user in list(node.users):
-        if user.target is operator.getitem:
-            picked = result[user.args[1]]
-            if picked is not None:
-                user.replace_all_uses_with(mapping[picked])
-            user.graph.erase_node(user)
+    elif isinstance(result, (list, tuple)):
+        for user in list(node.users):
+            if user.target is operator.getitem:
+                _redirect(user, result[user.args[1]], mapping)  # type: ignore[index]
+                if not user.users:
+                    user.graph.erase_node(user)

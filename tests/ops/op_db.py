@@ -71,7 +71,9 @@ def _samples(info: Any, dtype: torch.dtype) -> Iterator[tuple[Any, list[torch.Te
     for sample in info.sample_inputs("cpu", dtype, requires_grad=False):
         flat, spec = pytree.tree_flatten((sample.input, sample.args, sample.kwargs))
         tensors = [one for one in flat if isinstance(one, torch.Tensor)]
-        if not tensors or any(one.dim() > MOST_RANK or one.layout != torch.strided for one in tensors):
+        if not tensors or any(
+            one.dim() > MOST_RANK or one.layout != torch.strided for one in tensors
+        ):
             continue
         yield _function(info.op, flat, spec), [one.detach().clone() for one in tensors]
         taken += 1
@@ -101,7 +103,9 @@ def _try(info: Any, function: Any, args: list[torch.Tensor]) -> str | None:
         return _short(str(refusal))
     except AssertionError as error:
         shapes = [list(one.shape) for one in args]
-        raise AssertionError(f"{info.formatted_name} on {shapes} {args[0].dtype}: {error}") from error
+        raise AssertionError(
+            f"{info.formatted_name} on {shapes} {args[0].dtype}: {error}"
+        ) from error
     return None if outcome.supported else _short(outcome.reasons[0].split(": ", 1)[-1])
 
 
