@@ -12,5 +12,5 @@ for target in build-fuzz/fuzz_*; do
   corpus=build-fuzz/corpus/$(basename "$target")
   mkdir -p "$corpus"
   echo "$target for $1 seconds"
-  "$target" -max_total_time="$1" -timeout=20 -rss_limit_mb=4096 -artifact_prefix=build-fuzz/ "$corpus"
+  "$target" -max_total_time="$1" -max_len=4096 -len_control=10 -timeout=20 -rss_limit_mb=4096 -artifact_prefix=build-fuzz/ "$corpus"
 done

@@ -12,6 +12,15 @@ namespace {
 Shape shape_of(const Dimensions& dimensions) { return Shape(dimensions.data(), dimensions.size()); }
 Dimensions dimensions_of(const Shape& shape) { return Dimensions(shape.begin(), shape.end()); }
 
+// Does a result have the dimensions that the client gave with the output, as far as it did?
+bool is_as_announced(const Dimensions& announced, const Shape& result) {
+  if (announced.empty()) return true;
+  if (announced.size() != result.rank()) return false;
+  for (uint32_t i = 0; i < result.rank(); ++i)
+    if (announced[i] != 0 && announced[i] != result[i]) return false;
+  return true;
+}
+
 }  // namespace
 
 Execution::Execution(std::shared_ptr<const Compilation> compilation)
@@ -189,21 +198,16 @@ Status Execution::collect(Frame& frame, Status status, Failure* failure) {
     if (!has_results || !frame.has_shape(i)) continue;
     const Tensor& result = frame.output(i);
     output.result = result.shape;
-    // What the client said about the output beyond what the model declares.
-    Operand announced;
-    announced.type = result.type;
-    announced.dimensions = output.dimensions;
-    std::string why;
-    if (!agrees(announced, result.shape, &why)) {
-      failure->text = format("output %u: %s", i, why.c_str());
+    if (!is_as_announced(output.dimensions, result.shape)) {
+      failure->text = format("output %u is %s, but was announced as %s", i,
+                             to_string(result.shape).c_str(), to_string(output.dimensions).c_str());
       return ANEURALNETWORKS_BAD_DATA;
     }
-    const Dimensions found = dimensions_of(result.shape);
     if (memory != nullptr) {
       const bool kept = memory->data() != result.data;
-      if (!memory->settle(found)) {
+      if (!memory->settle(dimensions_of(result.shape))) {
         failure->text = format("output %u is %s, which the memory was not made for", i,
-                               to_string(found).c_str());
+                               to_string(result.shape).c_str());
         return ANEURALNETWORKS_BAD_DATA;
       }
       if (kept) std::memcpy(memory->data(), result.data, memory->size());

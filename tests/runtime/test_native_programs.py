@@ -1,4 +1,4 @@
-"""Many threads at once: the native program, and Python threads, which ctypes runs side by side."""
+"""Programs against the C API: many threads, allocations; and threads and processes from Python."""
 
 from __future__ import annotations
 
@@ -8,21 +8,23 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 import nnapi_runtime
 from tests.runtime import c_api
 from tests.runtime.c_api import HEADERS, good, set_input, set_output
 
-PROGRAM = Path(__file__).parent / "native" / "threads.cpp"
+NATIVE = Path(__file__).parent / "native"
 
 
-def test_the_native_program(tmp_path: Path) -> None:
+@pytest.mark.parametrize("program", ["threads", "allocations"])
+def test_native_program(program: str, tmp_path: Path) -> None:
     library = nnapi_runtime.host_library().resolve()
-    program = tmp_path / "threads"
-    command = ["c++", "-std=c++20", "-O1", "-Wall", "-Wextra", f"-I{HEADERS.parent}", str(PROGRAM)]
-    command += [str(library), f"-Wl,-rpath,{library.parent}", "-pthread", "-o", str(program)]
-    subprocess.run(command, check=True)
-    run = subprocess.run([program], capture_output=True, text=True, timeout=240, check=False)
+    target = tmp_path / program
+    command = ["c++", "-std=c++20", "-O1", "-Wall", "-Wextra", f"-I{HEADERS.parent}"]
+    command += [str(NATIVE / f"{program}.cpp"), str(library), f"-Wl,-rpath,{library.parent}"]
+    subprocess.run([*command, "-pthread", "-o", str(target)], check=True)
+    run = subprocess.run([target], capture_output=True, text=True, timeout=240, check=False)
     assert run.returncode == 0, run.stderr
 
 
