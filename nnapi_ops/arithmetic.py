@@ -110,11 +110,11 @@ def lerp(nn: Context, self: Value, end: Value, weight: Value | Number) -> Value:
     w = operand(nn, weight, dtype)
     if isinstance(weight, Value):
         # a + w (b - a) loses b where w is 1; both halves exact: a (1 - w) + b w.
-        rest = minus(nn, nn.constant([1], dtype), w)
+        rest = minus(nn, nn.constant(1, dtype), w)
         return plus(nn, times(nn, a, rest), times(nn, b, w))
     if weight < 0.5:
         return plus(nn, a, times(nn, minus(nn, b, a), w))
-    return minus(nn, b, times(nn, minus(nn, b, a), nn.constant([1 - weight], dtype)))
+    return minus(nn, b, times(nn, minus(nn, b, a), nn.constant(1 - weight, dtype)))
 
 
 def plus(nn: Context, a: Value, b: Value) -> Value:
@@ -142,7 +142,7 @@ def negative(nn: Context, value: Value) -> Value:
     """``-value``."""
     if value.dtype.is_floating_point:
         if nn.level < 29:
-            return times(nn, value, nn.constant([-1], value.dtype))
+            return times(nn, value, nn.constant(-1, value.dtype))
         return nn.emit(ops.NEG, input=value)
     return nn.emit(ops.NEG, input=value).bounded(_checked(value.dtype, -value.bounds))
 

@@ -109,7 +109,7 @@ def fmod(nn: Context, self: Value, other: Value | Number) -> Value:
 def reciprocal(nn: Context, self: Value) -> Value:
     """reciprocal(Tensor self) -> Tensor"""
     dtype = nn.out.dtype
-    return nn.emit(ops.DIV, a=nn.constant([1], dtype), b=nn.cast(self, dtype))
+    return nn.emit(ops.DIV, a=nn.constant(1, dtype), b=nn.cast(self, dtype))
 
 
 @lowering(aten.addcdiv.default, layout=Layout.SAME)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ from nnapi_core.plugin import (
     lowerings_of,
     ops,
 )
+from nnapi_ops.choice import chosen
 from nnapi_ops.promotion import Number, operand
 
 aten = torch.ops.aten
@@ -26,16 +28,34 @@ aten = torch.ops.aten
 Limit = Value | Number | None
 
 
-@lowering(aten.maximum.default, layout=Layout.SAME)
+@lowering(aten.maximum.default, aten.max.other, layout=Layout.SAME)
 def maximum(nn: Context, self: Value, other: Value) -> Value:
-    """maximum(Tensor self, Tensor other) -> Tensor"""
+    """
+    maximum(Tensor self, Tensor other) -> Tensor
+    max.other(Tensor self, Tensor other) -> Tensor
+    """
     return larger(nn, nn.cast(self, nn.out.dtype), nn.cast(other, nn.out.dtype))
 
 
-@lowering(aten.minimum.default, layout=Layout.SAME)
+@lowering(aten.minimum.default, aten.min.other, layout=Layout.SAME)
 def minimum(nn: Context, self: Value, other: Value) -> Value:
-    """minimum(Tensor self, Tensor other) -> Tensor"""
+    """
+    minimum(Tensor self, Tensor other) -> Tensor
+    min.other(Tensor self, Tensor other) -> Tensor
+    """
     return smaller(nn, nn.cast(self, nn.out.dtype), nn.cast(other, nn.out.dtype))
+
+
+@lowering(aten.fmax.default, layout=Layout.SAME)
+def fmax(nn: Context, self: Value, other: Value) -> Value:
+    """fmax(Tensor self, Tensor other) -> Tensor"""
+    return _without_nan(nn, self, other, larger)
+
+
+@lowering(aten.fmin.default, layout=Layout.SAME)
+def fmin(nn: Context, self: Value, other: Value) -> Value:
+    """fmin(Tensor self, Tensor other) -> Tensor"""
+    return _without_nan(nn, self, other, smaller)
 
 
 @lowering(
@@ -100,6 +120,17 @@ def smaller(nn: Context, a: Value, b: Value) -> Value:
     if a.dtype is torch.bool:
         return nn.emit(ops.LOGICAL_AND, a=a, b=b)
     return nn.emit(ops.MINIMUM, a=a, b=b, dtype=a.dtype)
+
+
+def _without_nan(
+    nn: Context, self: Value, other: Value, extreme: Callable[[Context, Value, Value], Value]
+) -> Value:
+    """The extreme, or the other number where one is NaN."""
+    a, b = nn.cast(self, nn.out.dtype), nn.cast(other, nn.out.dtype)
+    if not a.dtype.is_floating_point:
+        return extreme(nn, a, b)
+    no_a, no_b = (nn.emit(ops.NOT_EQUAL, a=one, b=one) for one in (a, b))
+    return extreme(nn, chosen(nn, no_a, b, a), chosen(nn, no_b, a, b))
 
 
 def _relu(least: Limit, greatest: Limit) -> OperationSpec | None:

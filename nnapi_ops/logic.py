@@ -48,7 +48,7 @@ def logical_not(nn: Context, self: Value) -> Value:
     """logical_not(Tensor self) -> Tensor"""
     if self.dtype is torch.bool:
         return nn.emit(ops.LOGICAL_NOT, input=self)
-    return nn.emit(ops.EQUAL, a=self, b=nn.constant([0], self.dtype))
+    return nn.emit(ops.EQUAL, a=self, b=nn.constant(0, self.dtype))
 
 
 @lowering(
@@ -114,7 +114,7 @@ def bitwise_not(nn: Context, self: Value) -> Value:
     """
     if self.dtype is torch.bool:
         return nn.emit(ops.LOGICAL_NOT, input=self)
-    return minus(nn, nn.constant([-1], self.dtype), self)
+    return minus(nn, nn.constant(-1, self.dtype), self)
 
 
 def _joined(nn: Context, spec: OperationSpec, a: Value, b: Value) -> Value:

@@ -71,13 +71,14 @@ def joined(nn: Context, pieces: Sequence[Value], dim: int) -> Value:
     return nn.carried(pieces, lambda values: _concatenated(nn, values, dim))
 
 
-def addressable(nn: Context, value: Value, dim: int) -> tuple[Value, int]:
+def addressable(nn: Context, value: Value, dim: int, *, always: bool = False) -> tuple[Value, int]:
     """The value, or a view of it, with ``dim`` as a dimension that NNAPI sees, and which one that is.
 
     Above rank 4 the leading dimensions are one to NNAPI; the view has three: before ``dim``, itself, and after.
+    ``always`` asks for the view.
     """
     dim %= max(value.rank, 1)
-    if value.rank <= 4 or dim > value.rank - 4:
+    if not always and (value.rank <= 4 or dim > value.rank - 4):
         return value, dim
     sizes = value.static_shape
     shape = (math.prod(sizes[:dim]), sizes[dim], math.prod(sizes[dim + 1 :]))

@@ -13,7 +13,7 @@ def operand(nn: Context, value: Value | Number, dtype: torch.dtype) -> Value:
     """A tensor cast to ``dtype``, or a number as a constant of one element that broadcasts."""
     if isinstance(value, Value):
         return nn.cast(value, dtype)
-    return nn.constant([value], dtype)
+    return nn.constant(value, dtype)
 
 
 def common_dtype(*values: Value | Number) -> torch.dtype:

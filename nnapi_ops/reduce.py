@@ -1,18 +1,16 @@
-"""Sums, means, products and extremes over dimensions."""
+"""Sums, means, products and truths over dimensions."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import torch
 
 from nnapi_core.plugin import (
+    Bounds,
     Context,
     Layout,
+    Limitation,
     Lowering,
     OperationSpec,
-    Order,
-    TensorSpec,
     Unsupported,
     Value,
     hookimpl,
@@ -20,10 +18,13 @@ from nnapi_core.plugin import (
     lowerings_of,
     ops,
 )
+from nnapi_ops.reduction import Dims, averaged, count_of, dims_of, reduced, summed
 
 aten = torch.ops.aten
 
-Dims = int | Sequence[int] | None
+SMALL_INTEGERS = Limitation(
+    "NNAPI reduces floats: integers where the result is known to stay below 2**24"
+)
 
 
 @lowering(aten.mean.dim, aten.mean.default, layout=Layout.ANY)
@@ -41,69 +42,96 @@ def mean(
     return averaged(nn, nn.cast(self, nn.out.dtype), dims_of(self, dim), keepdim)
 
 
-def averaged(nn: Context, value: Value, dims: Sequence[int], keepdim: bool) -> Value:
-    """The mean over ``dims``."""
-    if nn.level < 28:
-        return _pooled(nn, value, dims, keepdim)
-    return reduced(nn, ops.MEAN, value, dims, keepdim)
-
-
-def dims_of(value: Value, dim: Dims) -> list[int]:
-    """The dimensions that torch's argument names: all of them for None and for an empty list."""
-    given = [dim] if isinstance(dim, int) else list(dim or ())
-    rank = max(value.rank, 1)
-    return sorted(one % rank for one in given) if given else list(range(rank))
-
-
-def reduced(
-    nn: Context, spec: OperationSpec, value: Value, dims: Sequence[int], keepdim: bool
+@lowering(aten.sum.dim_IntList, aten.sum.default, layout=Layout.ANY, limitations=[SMALL_INTEGERS])
+def sum(
+    nn: Context,
+    self: Value,
+    dim: Dims = None,
+    keepdim: bool = False,
+    dtype: torch.dtype | None = None,
 ) -> Value:
-    """``value`` reduced over ``dims`` by a NNAPI operation that takes axes."""
-    kept = [dim for dim in value.order.permutation(value.rank) if dim not in dims]
-    in_order = kept == sorted(kept)
-    axes = [value.axis(dim).index for dim in dims]
-    if in_order and not keepdim:
-        shape = [value.shape[dim] for dim in kept]
-        out = TensorSpec(tuple(shape), value.dtype, quant=value.quant)
-        return nn.emit(spec, input=value, axes=axes, keep_dims=False, out=out)
-    ones = [1 if dim in dims else size for dim, size in enumerate(value.shape)]
-    result = nn.emit(spec, input=value, axes=axes, keep_dims=True, shape=ones)
-    return result if keepdim else nn.reshape(result, [value.shape[dim] for dim in sorted(kept)])
+    """
+    sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor
+    sum(Tensor self, *, ScalarType? dtype=None) -> Tensor
+    """
+    dims = dims_of(self, dim)
+    if nn.out.dtype.is_floating_point:
+        return summed(nn, nn.cast(self, nn.out.dtype), dims, keepdim)
+    return _summed_integers(nn, self, dims, keepdim)
 
 
-def _pooled(nn: Context, value: Value, dims: Sequence[int], keepdim: bool) -> Value:
-    """The mean as a pooling over the whole image, which is what there was before level 28."""
-    shape = value.static_shape or (1,)
-    if value.order is Order.CHANNELS_LAST and list(dims) == [2, 3]:
-        height, width = shape[2:]
-        image, out = value, (*shape[:2], 1, 1)
-    else:
-        value = nn.arrange(value, Order.TORCH)
-        first, last = dims[0], dims[-1]
-        if list(dims) != list(range(first, last + 1)):
-            raise Unsupported("means over separate dimensions need feature level 28", dims=dims)
-        before, after = _count(shape[:first]), _count(shape[last + 1 :])
-        height, width = _count(shape[first : last + 1]), 1
-        image, out = nn.reshape(value, (before, height, 1, after)), (before, 1, 1, after)
-    result = nn.emit(
-        ops.AVERAGE_POOL_2D,
-        input=image,
-        padding_left=0,
-        padding_right=0,
-        padding_top=0,
-        padding_bottom=0,
-        stride_width=1,
-        stride_height=1,
-        filter_width=width,
-        filter_height=height,
-        shape=out,
-    )
-    ones = [1 if dim in dims else size for dim, size in enumerate(value.shape)]
-    return nn.reshape(result, ones if keepdim else [s for d, s in enumerate(ones) if d not in dims])
+@lowering(aten.prod.default, aten.prod.dim_int, layout=Layout.ANY)
+def prod(
+    nn: Context,
+    self: Value,
+    dim: Dims = None,
+    keepdim: bool = False,
+    dtype: torch.dtype | None = None,
+) -> Value:
+    """
+    prod(Tensor self, *, ScalarType? dtype=None) -> Tensor
+    prod.dim_int(Tensor self, int dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor
+    """
+    if not nn.out.dtype.is_floating_point:
+        raise Unsupported("products of integers: NNAPI's REDUCE_PROD takes floats")
+    value = nn.cast(self, nn.out.dtype)
+    return reduced(nn, ops.REDUCE_PROD, value, dims_of(self, dim), keepdim)
 
 
-def _count(sizes: Sequence[int]) -> int:
-    return int(torch.Size(sizes).numel())
+@lowering(aten.any.default, aten.any.dim, aten.any.dims, layout=Layout.ANY)
+def any(nn: Context, self: Value, dim: Dims = None, keepdim: bool = False) -> Value:
+    """
+    any(Tensor self) -> Tensor
+    any.dim(Tensor self, int dim, bool keepdim=False) -> Tensor
+    any.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor
+    """
+    return _truth(nn, ops.REDUCE_ANY, self, dim, keepdim)
+
+
+@lowering(aten.all.default, aten.all.dim, aten.all.dims, layout=Layout.ANY)
+def all(nn: Context, self: Value, dim: Dims = None, keepdim: bool = False) -> Value:
+    """
+    all(Tensor self) -> Tensor
+    all.dim(Tensor self, int dim, bool keepdim=False) -> Tensor
+    all.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor
+    """
+    return _truth(nn, ops.REDUCE_ALL, self, dim, keepdim)
+
+
+@lowering(aten.count_nonzero.default, aten.count_nonzero.dim_IntList, layout=Layout.ANY)
+def count_nonzero(nn: Context, self: Value, dim: Dims) -> Value:
+    """
+    count_nonzero(Tensor self, int? dim=None) -> Tensor
+    count_nonzero.dim_IntList(Tensor self, int[] dim) -> Tensor
+    """
+    return _summed_integers(nn, nn.cast(self, torch.bool), dims_of(self, dim), False)
+
+
+def _summed_integers(nn: Context, value: Value, dims: list[int], keepdim: bool) -> Value:
+    count = count_of(value, dims)
+    bounds = value.bounds * Bounds(count, count)
+    if not (bounds | value.bounds).exact_in_float32:
+        raise Unsupported(
+            "the sum of these integers is not known to stay below 2**24, up to where floats are exact",
+            least=bounds.least,
+            greatest=bounds.greatest,
+        )
+    total = summed(nn, nn.cast(value, torch.float32), dims, keepdim).bounded(bounds)
+    return nn.cast(total, nn.out.dtype)
+
+
+def _truth(nn: Context, spec: OperationSpec, value: Value, dim: Dims, keepdim: bool) -> Value:
+    if nn.out.dtype is not torch.bool:
+        raise Unsupported("truth as another dtype than bool", dtype=nn.out.dtype)
+    value = nn.cast(value, torch.bool)
+    if isinstance(dim, list) and not dim and tuple(nn.out.shape) == tuple(value.shape):
+        return value
+    if value.rank <= 4:
+        return reduced(nn, spec, value, dims_of(value, dim), keepdim)
+    # A reshape, which the rank needs, would carry booleans as floats anyway.
+    floats = nn.cast(value, torch.float32)
+    extreme = ops.REDUCE_MAX if spec is ops.REDUCE_ANY else ops.REDUCE_MIN
+    return nn.cast(reduced(nn, extreme, floats, dims_of(value, dim), keepdim), torch.bool)
 
 
 @hookimpl

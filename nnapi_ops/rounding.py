@@ -86,7 +86,7 @@ def sign(nn: Context, self: Value) -> Value:
     """
     if self.dtype is torch.bool:
         return self
-    zero, one, less = (nn.constant([number], self.dtype) for number in (0, 1, -1))
+    zero, one, less = (nn.constant(number, self.dtype) for number in (0, 1, -1))
     if not self.dtype.is_floating_point:
         return smaller(nn, larger(nn, self, less), one).bounded(Bounds(-1, 1))
     above = chosen(nn, nn.emit(ops.GREATER, a=self, b=zero), one, zero)
@@ -99,7 +99,7 @@ def signbit(nn: Context, self: Value) -> Value:
     if self.dtype is torch.bool:
         return nn.full(self, False, torch.bool)
     if not self.dtype.is_floating_point:
-        return nn.emit(ops.LESS, a=self, b=nn.constant([0], self.dtype))
+        return nn.emit(ops.LESS, a=self, b=nn.constant(0, self.dtype))
     return below_zero(nn, self)
 
 

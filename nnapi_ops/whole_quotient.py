@@ -26,8 +26,8 @@ def floored(nn: Context, a: Value, b: Value) -> Value:
         return _floored_integers(nn, a, b)
     wide, divisor = nn.cast(a, torch.float32), nn.cast(b, torch.float32)
     size, rest = _divided(nn, wide, divisor)
-    zero = nn.constant([0.0], torch.float32)
-    up = plus(nn, size, nn.constant([1.0], torch.float32))
+    zero = nn.constant(0.0, torch.float32)
+    up = plus(nn, size, nn.constant(1.0, torch.float32))
     away = chosen(nn, nn.emit(ops.NOT_EQUAL, a=rest, b=zero), up, size)
     result = chosen(nn, _signs_differ(nn, wide, divisor), negative(nn, away), size)
     # Nothing remains of an infinite dividend but NaN, which is the result then.
@@ -45,8 +45,8 @@ def truncated(nn: Context, a: Value, b: Value) -> Value:
         return truncated_to_integers(nn, nn.emit(ops.DIV, a=a, b=b))
     down = _floored_integers(nn, a, b)
     inexact = nn.emit(ops.NOT_EQUAL, a=nn.emit(ops.MUL, a=down, b=b), b=a)
-    below = nn.emit(ops.LESS, a=down, b=nn.constant([0], a.dtype))
-    up = nn.emit(ops.ADD, a=down, b=nn.constant([1], a.dtype)).bounded(down.bounds)
+    below = nn.emit(ops.LESS, a=down, b=nn.constant(0, a.dtype))
+    up = nn.emit(ops.ADD, a=down, b=nn.constant(1, a.dtype)).bounded(down.bounds)
     return chosen(nn, nn.emit(ops.LOGICAL_AND, a=inexact, b=below), up, down)
 
 
@@ -60,7 +60,7 @@ def remaining(nn: Context, a: Value, b: Value, *, of_divisor: bool) -> Value:
         largest = max(abs(b.bounds.least), abs(b.bounds.greatest)) - 1
         return rest.bounded(Bounds(-largest, largest).clamped(-(2**31), 2**31 - 1))
     wide, divisor = nn.cast(a, torch.float32), nn.cast(b, torch.float32)
-    zero = nn.constant([0.0], torch.float32)
+    zero = nn.constant(0.0, torch.float32)
     _, size = _divided(nn, wide, divisor)
     rest = chosen(nn, nn.emit(ops.LESS, a=wide, b=zero), negative(nn, size), size)
     if of_divisor:
@@ -85,8 +85,8 @@ def _divided(nn: Context, a: Value, b: Value) -> tuple[Value, Value]:
     a, b = nn.emit(ops.ABS, input=a), _size(nn, b)
     whole = nn.emit(ops.FLOOR, input=nn.emit(ops.DIV, a=a, b=b))
     rest = _rest(nn, a, b, whole)
-    beyond = nn.emit(ops.LESS, a=rest, b=nn.constant([0.0], torch.float32))
-    fewer = minus(nn, whole, nn.constant([1.0], torch.float32))
+    beyond = nn.emit(ops.LESS, a=rest, b=nn.constant(0.0, torch.float32))
+    fewer = minus(nn, whole, nn.constant(1.0, torch.float32))
     return chosen(nn, beyond, fewer, whole), chosen(nn, beyond, plus(nn, rest, b), rest)
 
 
@@ -164,5 +164,5 @@ def _floor(nn: Context, value: Value) -> Value:
 
 
 def _signs_differ(nn: Context, a: Value, b: Value) -> Value:
-    below = [nn.emit(ops.LESS, a=one, b=nn.constant([0.0], torch.float32)) for one in (a, b)]
+    below = [nn.emit(ops.LESS, a=one, b=nn.constant(0.0, torch.float32)) for one in (a, b)]
     return nn.emit(ops.NOT_EQUAL, a=below[0], b=below[1])

@@ -39,7 +39,7 @@ def cast(nn: Context, value: Value, dtype: torch.dtype) -> Value:
         one, zero = full(value.spec, 1, dtype), full(value.spec, 0, dtype)
         return nn.emit(ops.SELECT, mask=value, a=one, b=zero, out=result).bounded(value.bounds)
     if dtype is torch.bool:
-        return nn.emit(ops.NOT_EQUAL, a=value, b=nn.constant([0], source), out=result)
+        return nn.emit(ops.NOT_EQUAL, a=value, b=nn.constant(0, source), out=result)
     if source in _INTEGERS and dtype in _INTEGERS:
         # Both are stored as int32.
         return evolve(value, spec=result)
@@ -85,7 +85,7 @@ def carried(nn: Context, values: Sequence[Value], move: Move) -> Value:
         halves = [_halves(nn, value) for value in values]
         high = move([nn.cast(half, torch.float32) for half, _ in halves])
         low = move([nn.cast(half, torch.float32) for _, half in halves])
-        shift = nn.constant([1 << 16], torch.int32)
+        shift = nn.constant(1 << 16, torch.int32)
         upper = nn.emit(ops.MUL, a=cast(nn, high, torch.int32), b=shift)
         back = nn.emit(ops.ADD, a=upper, b=cast(nn, low, torch.int32))
     return evolve(back, spec=evolve(back.spec, dtype=dtype), known=bounds)
@@ -94,7 +94,7 @@ def carried(nn: Context, values: Sequence[Value], move: Move) -> Value:
 def _halves(nn: Context, value: Value) -> tuple[Value, Value]:
     """The upper and the lower 16 bits; both are small enough for floats."""
     value = evolve(value, spec=evolve(value.spec, dtype=torch.int32))
-    shift = nn.constant([1 << 16], torch.int32)
+    shift = nn.constant(1 << 16, torch.int32)
     upper = nn.emit(ops.DIV, a=value, b=shift)
     lower = nn.emit(ops.SUB, a=value, b=nn.emit(ops.MUL, a=upper, b=shift))
     return upper.bounded(Bounds(-(1 << 15), 1 << 15)), lower.bounded(Bounds(0, 1 << 16))

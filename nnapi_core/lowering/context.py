@@ -186,8 +186,8 @@ class Context:
         return casts.full(like.spec if isinstance(like, Value) else like, number, dtype)
 
     def filled(self, like: Value | TensorSpec, number: float) -> Value:
-        """A constant of one element that broadcasts against ``like``."""
-        return self.constant([number], like.dtype)
+        """A constant of one element (0-d) that broadcasts against ``like``."""
+        return self.constant(number, like.dtype)
 
     def align(self, value: Value, order: Order, rank: int) -> Value:
         """``value`` as an operand that broadcasts against one of ``rank`` in ``order``."""
