@@ -27,10 +27,11 @@ pytestmark = pytest.mark.skipif(
     ids=["plain", "dynamic", "signed", "reusable"],
 )
 def test_vectors(mode: list[str]) -> None:
-    """Nothing fails, crashes or is unsupported; the runner's summary is shown either way."""
+    """Nothing fails, crashes or is unsupported. Prints the totals (pytest -s shows them)."""
     command = [sys.executable, str(VECTORS / "run_conformance.py"), "--strict", *mode]
     command += ["--lib", str(nnapi_runtime.host_library()), "--vectors", str(VECTORS / "vectors")]
     command += ["--jobs", os.environ.get("JOBS", str(os.cpu_count() or 1))]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
-    print(run.stdout, run.stderr, sep="\n")
+    totals = [line for line in run.stdout.splitlines() if line.startswith(("total ", "all "))]
+    print("", *totals, sep="\n")
     assert run.returncode == 0, f"{' '.join(command)}\n{run.stdout[-4000:]}{run.stderr[-4000:]}"
