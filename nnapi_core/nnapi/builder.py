@@ -110,7 +110,7 @@ class Builder:
         at the target level, and `TypeError` for names that the operation does not have.
         """
         form = _choose_form(spec, arguments)
-        slots = list(_slots(form, arguments))
+        slots = list(_slots(spec, form, arguments))
         rule, level = self._check(spec, slots, outputs)
         inputs = tuple(self._operand(spec, slot, value, rule).index for slot, value in slots)
         results = tuple(self.variable(type_) for type_ in outputs)
@@ -141,7 +141,9 @@ class Builder:
                 f"NNAPI's {spec} does not take these types", Reason.TYPES, types=types
             )
         level = max(
-            [spec.level, rule.level] + [slot.since for slot, value in slots if value is not None]
+            [spec.level, rule.level]
+            + [slot.since for slot, value in slots if value is not None]
+            + [slot.since for slot, _ in zip(spec.outputs, outputs, strict=False)]
         )
         tensors = [(kind, type_) for kind, type_ in given if not type_.code.is_scalar]
         first = next((type_ for kind, type_ in sorted(tensors, key=_not_own_type)), None)
@@ -230,9 +232,12 @@ def _choose_form(spec: OperationSpec, arguments: Mapping[str, Argument]) -> tupl
 
 
 def _slots(
-    form: Sequence[OperandSpec], arguments: Mapping[str, Argument]
+    spec: OperationSpec, form: Sequence[OperandSpec], arguments: Mapping[str, Argument]
 ) -> Iterator[tuple[OperandSpec, Argument]]:
-    """Every operand in order; trailing optional ones that are not given are left out."""
+    """Every operand in order. Trailing ones that are not given and younger than the operation are left out.
+
+    Those as old as the operation count: drivers ask for them, if only as omitted.
+    """
     filled: list[tuple[OperandSpec, Argument]] = []
     for slot in form:
         if slot.repeated:
@@ -244,7 +249,10 @@ def _slots(
             fallback: Argument = 0 if slot.name == "activation" and slot.kind == "I32" else None
             value = arguments.get(slot.name)
             filled.append((slot, fallback if value is None else value))
-    while filled and filled[-1][0].optional and filled[-1][1] is None:
+    while filled and filled[-1][1] is None:
+        slot = filled[-1][0]
+        if not slot.optional or slot.since <= spec.level:
+            break
         filled.pop()
     for slot, value in filled:
         if value is None and slot.optional and slot.name in _DEFAULTS:

@@ -1,0 +1,144 @@
+"""GRU layers and cells. NNAPI has none: they are unrolled into its gates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import torch
+
+from nnapi_core.plugin import (
+    Context,
+    Layout,
+    Lowering,
+    Unsupported,
+    Value,
+    hookimpl,
+    lowering,
+    lowerings_of,
+    ops,
+)
+from nnapi_ops.arithmetic import minus
+from nnapi_ops.matmul import fully_connected
+from nnapi_ops.parts import split
+from nnapi_ops.recurrence import (
+    UNROLLED,
+    Direction,
+    Finals,
+    both_ways,
+    plus,
+    stacked,
+    unrolled,
+)
+
+aten = torch.ops.aten
+
+
+@lowering(aten.gru.input, layout=Layout.TORCH, limitations=[UNROLLED])
+def gru(
+    nn: Context,
+    input: Value,
+    hx: Value,
+    params: Sequence[Value],
+    has_biases: bool,
+    num_layers: int,
+    dropout: float,
+    train: bool,
+    bidirectional: bool,
+    batch_first: bool,
+) -> tuple[Value | None, ...]:
+    """
+    gru.input(Tensor input, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor)
+    """
+    return stacked(
+        nn,
+        _layer,
+        input,
+        [hx],
+        params,
+        has_biases=has_biases,
+        num_layers=num_layers,
+        dropout=dropout,
+        train=train,
+        bidirectional=bidirectional,
+        batch_first=batch_first,
+    )
+
+
+@lowering(aten.gru_cell.default, layout=Layout.TORCH)
+def gru_cell(
+    nn: Context,
+    input: Value,
+    hx: Value,
+    w_ih: Value,
+    w_hh: Value,
+    b_ih: Value | None,
+    b_hh: Value | None,
+) -> Value:
+    """
+    gru_cell(Tensor input, Tensor hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> Tensor
+    """
+    if input.rank != 2:
+        raise Unsupported("a step has the dimensions batch and size", rank=input.rank)
+    cell = Direction(w_ih, w_hh, b_ih, b_hh, None, (hx,))
+    (hidden,) = _step(nn, *_hidden_product(nn, cell), _input_products(nn, cell, input), (hx,))
+    return hidden
+
+
+def _layer(
+    nn: Context, input: Value, directions: Sequence[Direction], batch_first: bool
+) -> tuple[Value, Finals]:
+    def run(
+        sequence: Value, direction: Direction, backwards: bool
+    ) -> tuple[Value, tuple[Value, ...]]:
+        products = _input_products(nn, direction, sequence)
+        step = partial(_step, nn, *_hidden_product(nn, direction))
+        return unrolled(nn, products, direction.states, step, backwards=backwards)
+
+    return both_ways(nn, run, input, directions, batch_first)
+
+
+def _input_products(nn: Context, direction: Direction, input: Value) -> list[Value]:
+    """What the input adds to the three gates, for all steps at once.
+
+    The reset and the update gate take both biases here; the third needs its hidden one apart.
+    """
+    weights = split(nn, direction.input_weights, 0, 3)
+    reset, update, new = split(nn, direction.bias_of(nn, direction.input_bias), 0, 3)
+    more = split(nn, direction.bias_of(nn, direction.hidden_bias), 0, 3)
+    biases = [plus(nn, reset, more[0]), plus(nn, update, more[1]), new]
+    return [fully_connected(nn, input, *one) for one in zip(weights, biases, strict=True)]
+
+
+def _hidden_product(nn: Context, direction: Direction) -> tuple[list[Value], Value]:
+    """The weights of the three gates, and the bias of the third."""
+    bias = split(nn, direction.bias_of(nn, direction.hidden_bias), 0, 3)[2]
+    return split(nn, direction.hidden_weights, 0, 3), bias
+
+
+def _step(
+    nn: Context,
+    weights: Sequence[Value],
+    bias: Value,
+    inputs: Sequence[Value],
+    states: tuple[Value, ...],
+) -> tuple[Value]:
+    (hidden,) = states
+    reset, update = (
+        nn.emit(
+            ops.LOGISTIC,
+            input=nn.emit(
+                ops.ADD, a=inputs[gate], b=fully_connected(nn, hidden, weights[gate], None)
+            ),
+        )
+        for gate in (0, 1)
+    )
+    kept = nn.emit(ops.MUL, a=reset, b=fully_connected(nn, hidden, weights[2], bias))
+    new = nn.emit(ops.TANH, input=nn.emit(ops.ADD, a=inputs[2], b=kept))
+    change = nn.emit(ops.MUL, a=update, b=minus(nn, hidden, new))
+    return (nn.emit(ops.ADD, a=new, b=change),)
+
+
+@hookimpl
+def nnapi_lowerings() -> list[Lowering]:
+    return lowerings_of(__name__)

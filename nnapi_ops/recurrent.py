@@ -1,0 +1,221 @@
+"""Plain recurrent layers and cells: NNAPI's RNN with rectifiers, unrolled with hyperbolic tangents.
+
+NNAPI's RNN takes the activations that an operation can be fused with, and TANH is none of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import torch
+
+from nnapi_core.plugin import (
+    Context,
+    FuseCode,
+    Layout,
+    Lowering,
+    TensorSpec,
+    Unsupported,
+    Value,
+    hookimpl,
+    lowering,
+    lowerings_of,
+    ops,
+)
+from nnapi_ops.matmul import fully_connected
+from nnapi_ops.recurrence import (
+    UNROLLED,
+    Direction,
+    Finals,
+    both_ways,
+    last_steps,
+    stacked,
+    unrolled,
+)
+
+aten = torch.ops.aten
+_RELU = int(FuseCode.RELU)
+
+
+@lowering(aten.rnn_tanh.input, layout=Layout.TORCH, limitations=[UNROLLED])
+def rnn_tanh(
+    nn: Context,
+    input: Value,
+    hx: Value,
+    params: Sequence[Value],
+    has_biases: bool,
+    num_layers: int,
+    dropout: float,
+    train: bool,
+    bidirectional: bool,
+    batch_first: bool,
+) -> tuple[Value | None, ...]:
+    """
+    rnn_tanh.input(Tensor input, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor)
+    """
+    return stacked(
+        nn,
+        _tanh_layer,
+        input,
+        [hx],
+        params,
+        has_biases=has_biases,
+        num_layers=num_layers,
+        dropout=dropout,
+        train=train,
+        bidirectional=bidirectional,
+        batch_first=batch_first,
+    )
+
+
+@lowering(aten.rnn_relu.input, layout=Layout.TORCH, limitations=[UNROLLED])
+def rnn_relu(
+    nn: Context,
+    input: Value,
+    hx: Value,
+    params: Sequence[Value],
+    has_biases: bool,
+    num_layers: int,
+    dropout: float,
+    train: bool,
+    bidirectional: bool,
+    batch_first: bool,
+) -> tuple[Value | None, ...]:
+    """
+    rnn_relu.input(Tensor input, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor)
+    """
+    return stacked(
+        nn,
+        _relu_sequence if nn.level >= 29 else _relu_layer,
+        input,
+        [hx],
+        params,
+        has_biases=has_biases,
+        num_layers=num_layers,
+        dropout=dropout,
+        train=train,
+        bidirectional=bidirectional,
+        batch_first=batch_first,
+    )
+
+
+@lowering(aten.rnn_tanh_cell.default, layout=Layout.TORCH)
+def rnn_tanh_cell(
+    nn: Context,
+    input: Value,
+    hx: Value,
+    w_ih: Value,
+    w_hh: Value,
+    b_ih: Value | None,
+    b_hh: Value | None,
+) -> Value:
+    """
+    rnn_tanh_cell(Tensor input, Tensor hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> Tensor
+    """
+    cell = _cell(input, hx, w_ih, w_hh, b_ih, b_hh)
+    product = fully_connected(nn, input, w_ih, cell.bias(nn))
+    return _tanh_step(nn, cell, [product], (hx,))[0]
+
+
+@lowering(aten.rnn_relu_cell.default, layout=Layout.TORCH)
+def rnn_relu_cell(
+    nn: Context,
+    input: Value,
+    hx: Value,
+    w_ih: Value,
+    w_hh: Value,
+    b_ih: Value | None,
+    b_hh: Value | None,
+) -> Value:
+    """
+    rnn_relu_cell(Tensor input, Tensor hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> Tensor
+    """
+    cell = _cell(input, hx, w_ih, w_hh, b_ih, b_hh)
+    return _relu_step(nn, cell, [input], (hx,))[0]
+
+
+def _cell(
+    input: Value, hx: Value, w_ih: Value, w_hh: Value, b_ih: Value | None, b_hh: Value | None
+) -> Direction:
+    if input.rank != 2:
+        raise Unsupported("a step has the dimensions batch and size", rank=input.rank)
+    return Direction(w_ih, w_hh, b_ih, b_hh, None, (hx,))
+
+
+def _tanh_layer(
+    nn: Context, input: Value, directions: Sequence[Direction], batch_first: bool
+) -> tuple[Value, Finals]:
+    def run(
+        sequence: Value, direction: Direction, backwards: bool
+    ) -> tuple[Value, tuple[Value, ...]]:
+        # The input's part of all steps at once.
+        product = fully_connected(nn, sequence, direction.input_weights, direction.bias(nn))
+        step = partial(_tanh_step, nn, direction)
+        return unrolled(nn, [product], direction.states, step, backwards=backwards)
+
+    return both_ways(nn, run, input, directions, batch_first)
+
+
+def _tanh_step(
+    nn: Context, direction: Direction, inputs: Sequence[Value], states: tuple[Value, ...]
+) -> tuple[Value, ...]:
+    product = fully_connected(nn, states[0], direction.hidden_weights, None)
+    return (nn.emit(ops.TANH, input=nn.emit(ops.ADD, a=inputs[0], b=product)),)
+
+
+def _relu_layer(
+    nn: Context, input: Value, directions: Sequence[Direction], batch_first: bool
+) -> tuple[Value, Finals]:
+    def run(
+        sequence: Value, direction: Direction, backwards: bool
+    ) -> tuple[Value, tuple[Value, ...]]:
+        step = partial(_relu_step, nn, direction)
+        return unrolled(nn, [sequence], direction.states, step, backwards=backwards)
+
+    return both_ways(nn, run, input, directions, batch_first)
+
+
+def _relu_step(
+    nn: Context, direction: Direction, inputs: Sequence[Value], states: tuple[Value, ...]
+) -> tuple[Value, ...]:
+    (hidden,) = states
+    operands = _operands(nn, direction, "") | {"output_state_in": hidden}
+    outs = [hidden.spec, hidden.spec]
+    results = nn.emit_many(ops.RNN, outs=outs, input=inputs[0], activation=_RELU, **operands)
+    return results[:1]
+
+
+def _relu_sequence(
+    nn: Context, input: Value, directions: Sequence[Direction], batch_first: bool
+) -> tuple[Value, Finals]:
+    width = len(directions) * directions[0].states[0].static_shape[1]
+    out = TensorSpec((*input.shape[:2], width), input.dtype)
+    operands: dict[str, Any] = {"input": input, "activation": _RELU, "out": out}
+    if len(directions) == 1:
+        operands |= _operands(nn, directions[0], "")
+        time_major = int(not batch_first)
+        output = nn.emit(ops.UNIDIRECTIONAL_SEQUENCE_RNN, time_major=time_major, **operands)
+    else:
+        operands |= _operands(nn, directions[0], "fw_") | _operands(nn, directions[1], "bw_")
+        operands |= {"time_major": not batch_first, "merge_outputs": True}
+        output = nn.emit(ops.BIDIRECTIONAL_SEQUENCE_RNN, **operands)
+    if not nn.wanted[1]:
+        return output, [(None,)] * len(directions)
+    return output, [(last,) for last in last_steps(nn, output, len(directions), batch_first)]
+
+
+def _operands(nn: Context, direction: Direction, prefix: str) -> dict[str, Value]:
+    operands = {
+        "input_weights": direction.input_weights,
+        "recurrent_weights": direction.hidden_weights,
+        "bias": direction.bias(nn),
+        "output_state_in": direction.states[0],
+    }
+    return {prefix + name: value for name, value in operands.items()}
+
+
+@hookimpl
+def nnapi_lowerings() -> list[Lowering]:
+    return lowerings_of(__name__)
