@@ -25,8 +25,8 @@ from nnapi_ops.recurrence import (
     UNROLLED,
     Direction,
     Finals,
+    bias_sum,
     both_ways,
-    plus,
     stacked,
     unrolled,
 )
@@ -106,7 +106,7 @@ def _input_products(nn: Context, direction: Direction, input: Value) -> list[Val
     weights = split(nn, direction.input_weights, 0, 3)
     reset, update, new = split(nn, direction.bias_of(nn, direction.input_bias), 0, 3)
     more = split(nn, direction.bias_of(nn, direction.hidden_bias), 0, 3)
-    biases = [plus(nn, reset, more[0]), plus(nn, update, more[1]), new]
+    biases = [bias_sum(nn, reset, more[0]), bias_sum(nn, update, more[1]), new]
     return [fully_connected(nn, input, *one) for one in zip(weights, biases, strict=True)]
 
 

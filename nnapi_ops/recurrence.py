@@ -30,7 +30,7 @@ class Direction:
 
     def bias(self, nn: Context) -> Value:
         """Both biases as one."""
-        return plus(nn, self.bias_of(nn, self.input_bias), self.bias_of(nn, self.hidden_bias))
+        return bias_sum(nn, self.bias_of(nn, self.input_bias), self.bias_of(nn, self.hidden_bias))
 
     def bias_of(self, nn: Context, bias: Value | None) -> Value:
         """``bias``, or zeros."""
@@ -94,11 +94,11 @@ def _direction(params: Sequence[Value], has_biases: bool, states: tuple[Value, .
     return Direction(params[0], params[1], one, other, rest[0] if rest else None, states)
 
 
-def plus(nn: Context, a: Value, b: Value) -> Value:
+def bias_sum(nn: Context, a: Value, b: Value) -> Value:
     """The sum of two tensors of one shape, computed when it is written where both are constants."""
     if isinstance(a.source, Constant) and isinstance(b.source, Constant):
         other = b.source
-        total = a.source.map(lambda array: array + other.array(), key=("plus", other.key))
+        total = a.source.map(lambda array: array + other.array(), key=("sum", other.key))
         return Value(a.spec, total)
     return nn.emit(ops.ADD, a=a, b=b)
 
