@@ -78,3 +78,24 @@ assert compute()
 """
     root = Path(__file__).parents[2]
     subprocess.run([sys.executable, "-c", script], cwd=root, timeout=60, check=True)
+
+
+def test_closing_the_library_leaves_its_threads_alone() -> None:
+    script = """
+import _ctypes
+import numpy as np
+from tests.runtime import c_api
+from tests.runtime.c_api import good, set_input, set_output
+model = c_api.adder(500, 700)
+compilation = c_api.compile_model(model)
+c_api.library().nnapi_host_set_num_threads(3)
+x, total = np.ones((500, 700), "f4"), np.zeros((500, 700), "f4")
+with c_api.execution(compilation) as run:
+    set_input(run, 0, x), set_input(run, 1, x), set_output(run, 0, total)
+    good("Execution_compute", run)
+assert (total == 2).all()
+_ctypes.dlclose(c_api.library()._handle)
+_ctypes.dlclose(c_api.library()._handle)
+"""
+    root = Path(__file__).parents[2]
+    subprocess.run([sys.executable, "-c", script], cwd=root, timeout=60, check=True)

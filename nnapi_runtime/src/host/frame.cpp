@@ -180,6 +180,7 @@ Status Frame::run(const RunContext& context) {
 Status Frame::run_step(const Step& step, const RunContext& context) {
   const bool profiling = context.profile != nullptr;
   const Clock::time_point start = profiling ? Clock::now() : Clock::time_point();
+  nodes_.clear_message();
   std::string message;
   Status status = kOk;
   if (has_passed(context.deadline)) {

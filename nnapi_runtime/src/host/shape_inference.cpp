@@ -89,6 +89,7 @@ Status infer_shapes(const Model& model, InferredShapes* shapes) {
     // Declared dimensions of an output count as known: they are checked when the operation has run.
     if (implementation == nullptr || !can_infer(model, operation, *shapes)) continue;
     std::string message;
+    nodes.clear_message();
     Node& node = nodes[number];
     const Status status = infer_operation(model, operation, node, &message);
     if (status != kOk && status != kLater)
