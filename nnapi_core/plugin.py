@@ -30,7 +30,17 @@ from nnapi_core.nnapi.types import (
     Quant,
     SymbolicDim,
 )
-from nnapi_core.plugins.definition import Limitation, Lowering, Pass, Phase, lowering, lowerings_of
+from nnapi_core.plugins.definition import (
+    Decomposition,
+    Limitation,
+    Lowering,
+    Pass,
+    Phase,
+    decomposition,
+    decompositions_of,
+    lowering,
+    lowerings_of,
+)
 from nnapi_core.plugins.hookspecs import hookimpl
 
 __all__ = [
@@ -39,6 +49,7 @@ __all__ = [
     "ChannelQuant",
     "Constant",
     "Context",
+    "Decomposition",
     "Dim",
     "FuseCode",
     "Layout",
@@ -57,6 +68,8 @@ __all__ = [
     "Unsupported",
     "Value",
     "broadcast_shapes",
+    "decomposition",
+    "decompositions_of",
     "hookimpl",
     "lowering",
     "lowerings_of",

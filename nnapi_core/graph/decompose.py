@@ -5,13 +5,13 @@ Each is traced by itself and put in its place, so the time is linear in the grap
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 import torch
 import torch.utils._pytree as pytree
-from torch._decomp import _core_aten_decompositions_post_autograd
+from torch._decomp import _core_aten_decompositions_post_autograd, decomposition_table
 from torch._ops import OpOverload
 from torch._subclasses.functional_tensor import dispatch_functionalize
 from torch.fx import Node
@@ -19,35 +19,39 @@ from torch.fx.experimental.proxy_tensor import make_fx
 
 from nnapi_core.graph.program import Program, TorchConstant
 from nnapi_core.graph.splice import splice
+from nnapi_core.plugins.registry import Registry
 
 # An operator that decomposes into itself would never end.
 _DEEPEST = 16
 
 
 @cache
-def _table() -> dict[Any, Callable[..., Any]]:
+def _core_table() -> dict[Any, Callable[..., Any]]:
     return dict(_core_aten_decompositions_post_autograd())
 
 
-def _decomposition(target: OpOverload) -> Callable[..., Any] | None:
-    if target in _table():
-        return _table()[target]
+def _decomposition(target: OpOverload, registry: Registry) -> Callable[..., Any] | None:
+    """A plugin's, torch's for core ATen, the operator's own, or another of torch's."""
+    if target in registry.decompositions:
+        return registry.decompositions[target].function
+    if target in _core_table():
+        return _core_table()[target]
     name: str = target.name()  # type: ignore[no-untyped-call]
     if torch._C._dispatch_has_kernel_for_dispatch_key(name, "CompositeImplicitAutograd"):
         return target.decompose
-    return None
+    return decomposition_table.get(target)
 
 
-def decompose(program: Program, claimed: Collection[OpOverload]) -> None:
+def decompose(program: Program, registry: Registry) -> None:
     """Rewrites the graph in place until every operator is claimed or cannot be split further."""
     depths: dict[Node, int] = {}
     pending = list(program.graph.nodes)
     while pending:
         node = pending.pop()
-        if not isinstance(node.target, OpOverload) or node.target in claimed:
+        if not isinstance(node.target, OpOverload) or node.target in registry.lowerings:
             continue
         depth = depths.pop(node, 0)
-        function = _decomposition(node.target)
+        function = _decomposition(node.target, registry)
         if function is None or depth >= _DEEPEST:
             continue
         inlined = _inline(program, node, function)
@@ -76,6 +80,12 @@ def _inline(program: Program, node: Node, function: Callable[..., Any]) -> list[
             )
     except Exception:
         # Not traceable: the operator stays whole, and is refused by name if nothing lowers it.
+        return []
+    if any(
+        isinstance(one.target, OpOverload) and one.target.namespace == "prims"
+        for one in inner.graph.nodes
+    ):
+        # Some decompositions end in torch's primitives, which say less than the operator did.
         return []
     new = splice(program.attributes, node, inner, nodes)
     for one in new:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 import torch
 import torch.utils._pytree as pytree
-from torch._ops import OpOverload
 from torch.export import ExportedProgram
 from torch.export.graph_signature import ExportGraphSignature, InputKind, OutputKind
 from torch.fx import Graph, Node
@@ -59,14 +58,10 @@ def prepare(exported: ExportedProgram, registry: Registry) -> Program:
     for one in registry.passes_of(Phase.GRAPH):
         one.function(program)
     fold_batch_norm(program)
-    decompose(program, _claimed(registry))
+    decompose(program, registry)
     _drop_dead(program)
     fold_constants(program)
     return program
-
-
-def _claimed(registry: Registry) -> Collection[OpOverload]:
-    return set(registry.lowerings)
 
 
 def _program(

@@ -16,6 +16,7 @@ from nnapi_core.nnapi.layout import Layout
 
 F = TypeVar("F", bound=Callable[..., Any])
 _MARK = "__nnapi_lowering__"
+_DECOMPOSITION = "__nnapi_decomposition__"
 
 
 @frozen(eq=False)
@@ -86,6 +87,35 @@ def lowering(
         return function
 
     return mark
+
+
+@frozen(eq=False)
+class Decomposition:
+    """One function that says an overload in terms of other torch operators."""
+
+    function: Callable[..., Any]
+    overloads: tuple[torch._ops.OpOverload, ...]
+
+
+def decomposition(*overloads: torch._ops.OpOverload) -> Callable[[F], F]:
+    """Marks a function of torch tensors that computes what ``overloads`` compute, by other operators.
+
+    It is used where no lowering claims the overload, before torch's own decompositions. It is called with fake
+    tensors, and may raise `Unsupported` or `NotImplementedError`: the operator then stays whole.
+    """
+
+    def mark(function: F) -> F:
+        setattr(function, _DECOMPOSITION, Decomposition(function, overloads))
+        return function
+
+    return mark
+
+
+def decompositions_of(module_name: str) -> list[Decomposition]:
+    """Every function of a module that is marked with `decomposition`."""
+    found = vars(sys.modules[module_name]).values()
+    marked = [one for one in found if inspect.isfunction(one) and hasattr(one, _DECOMPOSITION)]
+    return [getattr(one, _DECOMPOSITION) for one in marked if one.__module__ == module_name]
 
 
 def lowerings_of(module_name: str) -> list[Lowering]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pluggy
 
-from nnapi_core.plugins.definition import Lowering, Pass
+from nnapi_core.plugins.definition import Decomposition, Lowering, Pass
 
 PROJECT = "nnapi"
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -17,6 +17,11 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 @hookspec
 def nnapi_lowerings() -> Iterable[Lowering]:  # type: ignore[empty-body]
     """Lowerings of ATen (or custom) operator overloads; usually ``lowerings_of(__name__)``."""
+
+
+@hookspec
+def nnapi_decompositions() -> Iterable[Decomposition]:  # type: ignore[empty-body]
+    """Overloads said in terms of others; usually ``decompositions_of(__name__)``."""
 
 
 @hookspec

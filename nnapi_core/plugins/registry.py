@@ -11,7 +11,7 @@ import torch
 from attrs import field, frozen
 
 from nnapi_core.errors import PluginError
-from nnapi_core.plugins.definition import Lowering, Pass, Phase
+from nnapi_core.plugins.definition import Decomposition, Lowering, Pass, Phase
 from nnapi_core.plugins.discovery import plugin_manager
 
 
@@ -20,6 +20,7 @@ class Registry:
     """Lowerings by overload (the first to be asked comes first), passes, and report hooks."""
 
     lowerings: Mapping[torch._ops.OpOverload, tuple[Lowering, ...]]
+    decompositions: Mapping[torch._ops.OpOverload, Decomposition]
     passes: tuple[Pass, ...]
     plugins: Mapping[str, tuple[Lowering, ...]]
     """What each plugin claims, by its registered name."""
@@ -33,6 +34,7 @@ class Registry:
         manager = plugin_manager(blocked=blocked, extra=extra)
         claims: dict[torch._ops.OpOverload, list[tuple[str, Lowering]]] = {}
         plugins: dict[str, tuple[Lowering, ...]] = {}
+        decompositions: dict[torch._ops.OpOverload, Decomposition] = {}
         passes: list[Pass] = []
         for name, plugin in sorted(manager.list_name_plugin()):
             found = tuple(_call(manager, name, plugin, "nnapi_lowerings"))
@@ -41,9 +43,16 @@ class Registry:
                 one.check()
                 for overload in one.overloads:
                     claims.setdefault(overload, []).append((name, one))
+            for split in _call(manager, name, plugin, "nnapi_decompositions"):
+                for overload in split.overloads:
+                    if decompositions.setdefault(overload, split) is not split:
+                        raise PluginError(
+                            f"{overload} is decomposed twice; one is by plugin {name}"
+                        )
             passes.extend(_call(manager, name, plugin, "nnapi_passes"))
         return cls(
             lowerings={overload: _ordered(overload, found) for overload, found in claims.items()},
+            decompositions=decompositions,
             passes=tuple(sorted(passes, key=lambda one: (one.rank, one.name))),
             plugins=plugins,
             report_hook=manager.hook.nnapi_report,
