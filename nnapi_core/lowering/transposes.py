@@ -27,18 +27,18 @@ def transposes(shape: Sequence[int], permutation: Sequence[int]) -> list[Step]:
     image, attention heads, channel shuffles); the rest take a step for each that four blocks can do.
     """
     steps = []
-    sizes, order = _merged(shape, permutation)
+    sizes, order = merged(shape, permutation)
     while order != tuple(range(len(order))):
         cuts, blocks = _best_move(len(sizes), order)
         spans = list(zip((0, *cuts), (*cuts, len(sizes)), strict=True))
         steps.append(Step(tuple(math.prod(sizes[a:b]) for a, b in spans), blocks))
         moved = [dim for block in blocks for dim in range(*spans[block])]
         order = tuple(moved.index(dim) for dim in order)
-        sizes, order = _merged([sizes[dim] for dim in moved], order)
+        sizes, order = merged([sizes[dim] for dim in moved], order)
     return steps
 
 
-def _merged(
+def merged(
     shape: Sequence[int], permutation: Sequence[int]
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """The same permutation without dimensions of size 1, and with neighbours that stay so merged."""
@@ -68,7 +68,7 @@ def _best_move(count: int, order: tuple[int, ...]) -> tuple[tuple[int, ...], tup
         cuts, blocks = move
         spans = list(zip((0, *cuts), (*cuts, count), strict=True))
         moved = [dim for block in blocks for dim in range(*spans[block])]
-        return len(_merged([2] * count, compose(order, _positions(moved)))[0])
+        return len(merged([2] * count, compose(order, _positions(moved)))[0])
 
     return min(_moves(count), key=remaining)
 
