@@ -357,3 +357,21 @@ def test_required_inputs_cannot_be_omitted(compilation: c_void_p) -> None:
         set_output(run, 0, np.zeros(4, "f4"))
         assert call("Execution_compute", run) == "BAD_DATA"
         assert "operation 0 (ADD): input 1 (b, operand 1) is omitted" in c_api.last_error()
+
+
+def test_ranks_are_checked_when_they_become_known() -> None:
+    model = c_api.Model()
+    x, out = model.floats(), model.floats()
+    one = [model.constant(codes.FLOAT32, np.array(1, "f4")) for _ in range(3)]
+    nchw = model.constant(codes.BOOL, np.array(0, "u1"))
+    model.operation("INSTANCE_NORMALIZATION", [x, *one, nchw], [out])
+    model.finish([x], [out])
+    handle = c_api.compile_model(model)
+    for dims, expected in (((4,), "BAD_DATA"), ((2, 2), "BAD_DATA"), ((1, 2, 2, 1), "NO_ERROR")):
+        with c_api.execution(handle) as run:
+            assert set_input(run, 0, X, dims) == "NO_ERROR"
+            assert set_output(run, 0, np.zeros(4, "f4")) == "NO_ERROR"
+            assert call("Execution_compute", run) == expected
+            assert expected == "NO_ERROR" or "rank" in c_api.last_error()
+    c_api.free("Compilation", handle)
+    model.free()

@@ -41,8 +41,9 @@ struct Operand {
 struct OperationNode {
   const OpsetEntry* entry;
   std::vector<uint32_t> inputs, outputs;
-  // For each input, what the opset says about it.
+  // For each input, what the opset says about it; and for which the operation's ranks are meant.
   std::vector<const OperandRule*> rules;
+  const OperandRule* ranked = nullptr;
 };
 
 class Model {

@@ -125,19 +125,22 @@ Status check_operation(const std::vector<Operand>& operands, OperationNode* chec
                   type_name(operands[index].type).c_str(),
                   wanted_type(rule, *fit.combination).c_str());
   }
-  const OperandRule* ranked = ranked_rule(*fit.form);
-  for (size_t i = 0; i < fit.inputs.size(); ++i) {
-    const Operand& operand = operands[node.inputs[i]];
-    const size_t rank = operand.dimensions.size();
-    if (fit.inputs[i] != ranked || rank == 0) continue;
-    if (rank < node.entry->min_rank || rank > node.entry->max_rank)
-      return refuse(node, number, "input %zu (%s, operand %u) has rank %zu, must be %s %u", i,
-                    ranked->name, node.inputs[i], rank,
-                    rank < node.entry->min_rank ? "at least" : "at most",
-                    rank < node.entry->min_rank ? node.entry->min_rank : node.entry->max_rank);
-  }
   checked->rules = fit.inputs;
+  checked->ranked = ranked_rule(*fit.form);
+  for (size_t i = 0; i < node.inputs.size(); ++i) {
+    const size_t rank = operands[node.inputs[i]].dimensions.size();
+    if (rank == 0) continue;  // not known yet
+    const std::string fault = rank_fault(node, i, rank);
+    if (!fault.empty()) return refuse(node, number, "%s", fault.c_str());
+  }
   return kOk;
+}
+
+std::string rank_fault(const OperationNode& node, size_t i, size_t rank) {
+  const uint32_t least = node.entry->min_rank, most = node.entry->max_rank;
+  if (node.rules[i] != node.ranked || (rank >= least && rank <= most)) return "";
+  return format("input %zu (%s, operand %u) has rank %zu, must be at %s %u", i, node.rules[i]->name,
+                node.inputs[i], rank, rank < least ? "least" : "most", rank < least ? least : most);
 }
 
 Status check_omissions(const OperationNode& node, uint32_t number, const std::vector<bool>& omitted,

@@ -46,6 +46,11 @@ bool agrees(const Operand& operand, const Shape& shape, std::string* message) {
 
 Status infer_operation(const Model& model, const OperationNode& operation, Node& node,
                        std::string* message) {
+  for (uint32_t i = 0; i < operation.inputs.size(); ++i) {
+    if (!node.has(i) || !is_tensor_type(node.in(i).type)) continue;
+    *message = rank_fault(operation, i, node.in(i).shape.rank());
+    if (!message->empty()) return ANEURALNETWORKS_BAD_DATA;
+  }
   if (Status status = operation.entry->operation->infer(node)) return status;
   for (uint32_t i = 0; i < operation.outputs.size(); ++i) {
     const Operand& operand = model.operands()[operation.outputs[i]];

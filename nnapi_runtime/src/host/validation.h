@@ -22,6 +22,9 @@ Status check_channel_scales(const Operand& operand, uint32_t index,
 // ---- one operation against the opset (operation_validation.cpp)
 // Operand numbers, how many operands, their types and ranks. Sets the node's rules.
 Status check_operation(const std::vector<Operand>& operands, OperationNode* node, uint32_t number);
+// Why input i must not have this rank; empty when it may. At run time, too, before infer: an
+// input's rank may become known only then.
+std::string rank_fault(const OperationNode& node, size_t i, size_t rank);
 // Are all inputs given that must be? omitted: by operand.
 Status check_omissions(const OperationNode& node, uint32_t number, const std::vector<bool>& omitted,
                        Failure* failure);
