@@ -108,6 +108,20 @@ def baddbmm(
     return _added(nn, self, product(nn, batch1, batch2), beta, alpha)
 
 
+@lowering(aten.addbmm.default, layout=Layout.TORCH)
+def addbmm(
+    nn: Context, self: Value, batch1: Value, batch2: Value, beta: Number, alpha: Number
+) -> Value:
+    """
+    addbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor
+    The sum of the products is the product of the matrices joined along their inner dimension.
+    """
+    count, rows, inner = batch1.static_shape
+    side_by_side = nn.reshape(nn.permute(batch1, (1, 0, 2)), (rows, count * inner))
+    stacked = nn.reshape(batch2, (count * inner, batch2.shape[-1]))
+    return _added(nn, self, product(nn, side_by_side, stacked), beta, alpha)
+
+
 def _added(nn: Context, addend: Value, result: Value, beta: Number, alpha: Number) -> Value:
     """``beta * addend + alpha * result``; with ``beta`` 0 torch ignores the addend, whatever it holds."""
     if not nn.out.dtype.is_floating_point and not (alpha == beta == 1):

@@ -30,7 +30,9 @@ MOST_UNROLLED = 32
 def fully_connected(nn: Context, input: Value, weight: Value, bias: Value | None) -> Value:
     """``input`` (…, in) times ``weight`` (units, in) transposed, plus ``bias``: (…, units)."""
     units = weight.static_shape[0]
-    rows = input if input.rank > 1 else nn.reshape(input, (1, *input.shape))
+    rows = (
+        nn.arrange(input, Order.TORCH) if input.rank > 1 else nn.reshape(input, (1, *input.shape))
+    )
     result = nn.emit(
         ops.FULLY_CONNECTED,
         input=rows,
@@ -134,7 +136,7 @@ def _grouped(nn: Context, a: Value, b: Value) -> Value:
 def _transposed(nn: Context, value: Value) -> Value:
     """The last two dimensions exchanged."""
     rank = value.rank
-    return nn.permute(value, (*range(rank - 2), rank - 1, rank - 2))
+    return nn.arrange(nn.permute(value, (*range(rank - 2), rank - 1, rank - 2)), Order.TORCH)
 
 
 def _expanded(nn: Context, value: Value, batch: tuple[Dim, ...]) -> Value:

@@ -19,7 +19,10 @@ class WithConstants(torch.nn.Module):
         self.options = options
         self.count = len(constants)
         for index, constant in enumerate(constants):
-            self.register_buffer(f"constant{index}", constant)
+            # torch.export miscounts buffers that are None.
+            setattr(
+                self, f"constant{index}", None if constant is None else torch.nn.Buffer(constant)
+            )
 
     def forward(self, *inputs: torch.Tensor) -> Any:
         constants = [getattr(self, f"constant{index}") for index in range(self.count)]
