@@ -71,7 +71,9 @@ def _inline(program: Program, node: Node, function: Callable[..., Any]) -> list[
         for index, tensor in zip(positions, tensors, strict=True):
             values[index] = tensor
         args, kwargs = pytree.tree_unflatten(values, spec)
-        return function(*args, **kwargs)
+        result = function(*args, **kwargs)
+        # A named tuple would become a call in the graph.
+        return tuple(result) if isinstance(result, tuple) else result
 
     try:
         with torch.no_grad():

@@ -10,6 +10,7 @@ import torch
 from attrs import define, field, frozen
 from torch.fx import Graph, Node
 
+from nnapi_core.errors import Reason, Unsupported
 from nnapi_core.nnapi.constant import Constant
 
 
@@ -29,7 +30,11 @@ class TorchConstant:
 
 
 def numpy_dtype(dtype: torch.dtype) -> np.dtype[Any]:
-    return np.dtype(torch.empty(0, dtype=dtype).numpy().dtype)
+    """Raises `Unsupported` for what numpy has not got (bfloat16, half complex)."""
+    try:
+        return np.dtype(torch.empty(0, dtype=dtype).numpy().dtype)
+    except TypeError:
+        raise Unsupported("NNAPI has no tensors of this dtype", Reason.TYPES, dtype=dtype) from None
 
 
 @define(eq=False)

@@ -13,6 +13,7 @@ import torch
 from attrs import evolve
 
 from nnapi_core.errors import Unsupported
+from nnapi_core.graph.program import numpy_dtype
 from nnapi_core.lowering.bounds import Bounds
 from nnapi_core.lowering.value import TensorSpec, Value
 from nnapi_core.nnapi.constant import Constant
@@ -58,7 +59,7 @@ def cast(nn: Context, value: Value, dtype: torch.dtype) -> Value:
 def full(like: TensorSpec, number: float, dtype: torch.dtype) -> Value:
     """A constant of the shape and order of ``like``, for operations that do not broadcast."""
     shape = like.static_shape
-    filled = Constant.of([number], torch.empty(0, dtype=dtype).numpy().dtype).map(
+    filled = Constant.of([number], numpy_dtype(dtype)).map(
         lambda array: np.broadcast_to(array.reshape(()), shape), key=("full", shape), shape=shape
     )
     return Value(TensorSpec(shape, dtype, like.order), filled)
@@ -104,5 +105,5 @@ def _cast_constant(constant: Constant, dtype: torch.dtype) -> Constant:
     return constant.map(
         lambda array: torch.from_numpy(np.array(array)).to(dtype).numpy(),
         key=("cast", str(dtype)),
-        dtype=torch.empty(0, dtype=dtype).numpy().dtype,
+        dtype=numpy_dtype(dtype),
     )

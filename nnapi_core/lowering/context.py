@@ -10,6 +10,7 @@ import torch
 from attrs import evolve
 
 from nnapi_core.errors import Unsupported
+from nnapi_core.graph.program import numpy_dtype
 from nnapi_core.lowering import casts
 from nnapi_core.lowering.merging import merged_runs, merged_shape, stored_alike
 from nnapi_core.lowering.transposes import transposes
@@ -169,7 +170,7 @@ class Context:
         quant: Quant | ChannelQuant | None = None,
     ) -> Value:
         """A constant in torch's shape; numbers and arrays of numbers are converted to ``dtype``."""
-        element = torch.empty(0, dtype=dtype).numpy().dtype
+        element = numpy_dtype(dtype)
         array = np.asarray(data, element)
         return Value(TensorSpec(array.shape, dtype, quant=quant), Constant.of(array))
 

@@ -26,6 +26,17 @@ MOST_RANK = 4
 LEVEL = 1000008
 
 
+# Their values are whatever lies in memory: there is nothing to compare.
+UNINITIALISED = {
+    "empty",
+    "empty_like",
+    "empty_permuted",
+    "empty_strided",
+    "new_empty",
+    "new_empty_strided",
+}
+
+
 def entries() -> dict[str, Any]:
     """The database by full name (``nn.functional.pad_reflect``)."""
     return {info.formatted_name: info for info in op_db}
@@ -51,6 +62,9 @@ class Outcome:
 def walk(info: Any) -> Outcome:
     """Tries the samples. Raises `AssertionError` for a wrong result; lets any other exception through."""
     outcome = Outcome()
+    if info.formatted_name in UNINITIALISED:
+        outcome.reasons["its values are undefined"] += 1
+        return outcome
     for dtype in DTYPES:
         if dtype not in info.dtypes:
             continue
@@ -95,6 +109,10 @@ def _try(info: Any, function: Any, args: list[torch.Tensor]) -> str | None:
     """None if it is right, else why it was refused."""
     finite = [one[one.isfinite()].abs() for one in args if one.dtype.is_floating_point]
     magnitude = max((float(one.max()) for one in finite if one.numel()), default=0.0)
+    try:
+        function(*(one.clone() for one in args))
+    except Exception as error:
+        return _short(f"torch refuses it here: {error}")
     case = Case(function, args, LEVEL, terms=_longest(args), magnitude=magnitude)
     try:
         torch.manual_seed(0)
