@@ -236,7 +236,7 @@ def _resized(nn: Context, operation: OperationSpec, plane: Value, align: bool, h
 
 def _by_matrices(nn: Context, plane: Value, matrices: Sequence[Array]) -> Value:
     for dim, matrix in enumerate(matrices, 2):
-        if not np.array_equal(matrix, np.eye(*matrix.shape)):
+        if not np.array_equal(matrix, np.eye(plane.static_shape[dim])):
             plane = weighted(nn, plane, dim, matrix)
     return from_image(nn, nn.arrange(plane, Order.CHANNELS_LAST))
 

@@ -276,6 +276,9 @@ class Context:
         new = tuple(shape)
         if new == tuple(value.shape):
             return value
+        wanted = evolve(value.spec, shape=new)
+        if wanted.is_static and value.spec.is_static and wanted.count != value.spec.count:
+            raise ValueError(f"{list(value.shape)} cannot be reshaped to {list(new)}")
         if value.is_constant:
             return value.reshaped(evolve(value.spec, shape=new).static_shape)
         plain = self.arrange(value, Order.TORCH)
