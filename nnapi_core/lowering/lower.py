@@ -325,7 +325,14 @@ def _checked(
                 returned=value.shape,
                 expected=spec.shape,
             )
-        checked.append(evolve(value, spec=evolve(value.spec, dtype=spec.dtype)))
+        relabelled = evolve(value.spec, dtype=spec.dtype)
+        if relabelled.code is not value.spec.code:
+            raise Unsupported(
+                f"{lowering.where} returned another type",
+                returned=value.dtype,
+                expected=spec.dtype,
+            )
+        checked.append(evolve(value, spec=relabelled))
     if isinstance(result, (tuple, list)):
         return tuple(checked)
     assert checked[0] is not None
