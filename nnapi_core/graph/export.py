@@ -14,10 +14,12 @@ from torch.fx import Graph, Node
 
 from nnapi_core.errors import ConversionError
 from nnapi_core.graph.batch_norm import fold_batch_norm
+from nnapi_core.graph.branches import branches_of
 from nnapi_core.graph.constants import fold_constants
 from nnapi_core.graph.decompose import decompose
 from nnapi_core.graph.functionalise import functionalise
 from nnapi_core.graph.program import Program, TorchConstant
+from nnapi_core.graph.unroll import unroll
 from nnapi_core.plugins.definition import Phase
 from nnapi_core.plugins.registry import Registry
 
@@ -55,13 +57,24 @@ def prepare(exported: ExportedProgram, registry: Registry) -> Program:
     ``exported`` is not changed.
     """
     program = _program(exported, *functionalise(exported))
+    _refine(program, registry)
+    return program
+
+
+def _refine(program: Program, registry: Registry) -> None:
+    """Everything that is done to a graph, and to the graphs that it calls."""
+    unroll(program)
     for one in registry.passes_of(Phase.GRAPH):
         one.function(program)
     fold_batch_norm(program)
     decompose(program, registry)
     _drop_dead(program)
     fold_constants(program)
-    return program
+    for node in program.operations():
+        if branches := branches_of(program, node):
+            program.branches[node] = branches
+            for branch in branches:
+                _refine(branch.program, registry)
 
 
 def _program(

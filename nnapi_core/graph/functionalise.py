@@ -11,9 +11,11 @@ from typing import Any
 
 import torch
 from torch._ops import OpOverload
+from torch._subclasses.functional_tensor import dispatch_functionalize
 from torch.export import ExportedProgram
 from torch.export.graph_signature import ExportGraphSignature
-from torch.fx import Graph, Node
+from torch.fx import Graph, GraphModule, Node
+from torch.fx.experimental.proxy_tensor import make_fx
 
 from nnapi_core.graph.regions import inline_regions
 
@@ -30,18 +32,33 @@ def functionalise(
     exported: ExportedProgram,
 ) -> tuple[Graph, dict[str, Any], ExportGraphSignature]:
     """A copy of the program's graph without mutation inside, what its ``get_attr`` nodes name, and its signature."""
-    graph, attributes = _flat_copy(exported)
+    graph, attributes = _flat_copy(exported.graph_module)
     if any(map(_mutated, graph.nodes)) and not _rename(graph):
         exported = exported.run_decompositions({})
-        graph, attributes = _flat_copy(exported)
+        graph, attributes = _flat_copy(exported.graph_module)
     return graph, attributes, exported.graph_signature
 
 
-def _flat_copy(exported: ExportedProgram) -> tuple[Graph, dict[str, Any]]:
+def functional_module(module: GraphModule) -> GraphModule:
+    """The same for a graph that control flow calls. What cannot be rewritten stays as it is."""
+    graph, attributes = _flat_copy(module)
+    if any(map(_mutated, graph.nodes)) and not _rename(graph):
+        try:
+            functional: GraphModule = make_fx(dispatch_functionalize(module))(
+                *(node.meta["val"] for node in module.graph.find_nodes(op="placeholder"))
+            )
+        except Exception:
+            # The operators that write are refused by name.
+            return GraphModule(attributes, graph)
+        return functional
+    return GraphModule(attributes, graph)
+
+
+def _flat_copy(module: GraphModule) -> tuple[Graph, dict[str, Any]]:
     graph = Graph()
-    graph.output(graph.graph_copy(exported.graph, {}))
+    graph.output(graph.graph_copy(module.graph, {}))
     attributes = {
-        str(node.target): getattr(exported.graph_module, str(node.target))
+        str(node.target): getattr(module, str(node.target))
         for node in graph.find_nodes(op="get_attr")
     }
     inline_regions(graph, attributes)

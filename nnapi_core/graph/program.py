@@ -54,6 +54,8 @@ class Program:
     output_tree: list[Any]
     input_values: list[tuple[bool, Any]]
     """Per flat argument: is it a tensor, and if not, the value that it was exported with."""
+    branches: dict[Node, tuple[Branch, ...]] = field(factory=dict)
+    """The graphs inside of ``cond`` (then, else) and ``while_loop`` (condition, body) calls."""
 
     @property
     def results(self) -> list[Any]:
@@ -87,15 +89,24 @@ class Program:
         return node
 
 
+@frozen(eq=False)
+class Branch:
+    """A graph that another one calls, as a program of its own."""
+
+    program: Program
+    parameters: tuple[Node, ...]
+    """A placeholder for each operand of the call. Those that are constants outside are so here too."""
+
+
 def source_of(node: Node) -> str:
-    """``file:line`` of the innermost frame that is not torch's own, else of the innermost one."""
+    """``file:line`` of the innermost frame that is in a file and not torch's own, else of the innermost one."""
     innermost = users = ""
     for line in (node.meta.get("stack_trace") or "").splitlines():
         line = line.strip()
         if line.startswith('File "'):
             file, rest = line[6:].split('"', 1)
             innermost = f"{file}:{rest.split('line ', 1)[-1].split(',', 1)[0]}"
-            if not file.startswith(_TORCH_FOLDER):
+            if not file.startswith((_TORCH_FOLDER, "<")):
                 users = innermost
     return users or innermost
 

@@ -6,7 +6,10 @@ import operator
 from collections.abc import Sequence
 from typing import Any
 
+import torch.utils._pytree as pytree
 from torch.fx import GraphModule, Node
+
+from nnapi_core.graph.program import source_of
 
 
 def splice(
@@ -16,6 +19,17 @@ def splice(
 
     What ``inner`` names by ``get_attr`` is added to ``attributes``.
     """
+    new, result = inserted(attributes, node, inner, inputs)
+    redirect(node, result)
+    if not node.users:
+        node.graph.erase_node(node)
+    return new
+
+
+def inserted(
+    attributes: dict[str, Any], node: Node, inner: GraphModule, inputs: Sequence[Any]
+) -> tuple[list[Node], Any]:
+    """The calls of ``inner`` on ``inputs`` in front of ``node``: the new nodes, and what ``inner`` returns."""
     mapping: dict[Node, Any] = {}
     remaining = iter(inputs)
     new: list[Node] = []
@@ -25,27 +39,26 @@ def splice(
             if one.op == "placeholder":
                 mapping[one] = next(remaining)
             elif one.op == "output":
-                result = one.args[0]
+                result = pytree.tree_map_only(Node, mapping.__getitem__, one.args[0])
             else:
                 mapping[one] = node.graph.node_copy(one, mapping.__getitem__)
                 new.append(mapping[one])
+                if not source_of(one):
+                    mapping[one].meta["stack_trace"] = node.meta.get("stack_trace")
                 if one.op == "get_attr":
                     name = f"inner_{len(attributes)}"
                     attributes[name] = getattr(inner, one.target)
                     mapping[one].target = name
-    _redirect(node, result, mapping)
-    if not node.users:
-        node.graph.erase_node(node)
-    return new
+    return new, result
 
 
-def _redirect(node: Node, result: Any, mapping: dict[Node, Any]) -> None:
+def redirect(node: Node, result: Any) -> None:
     """Readers of ``node`` read ``result``, which is nested lists where the node had several results."""
     if isinstance(result, Node):
-        node.replace_all_uses_with(mapping[result])
+        node.replace_all_uses_with(result)
     elif isinstance(result, (list, tuple)):
         for user in list(node.users):
             if user.target is operator.getitem:
-                _redirect(user, result[user.args[1]], mapping)  # type: ignore[index]
+                redirect(user, result[user.args[1]])  # type: ignore[index]
                 if not user.users:
                     user.graph.erase_node(user)

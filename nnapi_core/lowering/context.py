@@ -15,7 +15,7 @@ from nnapi_core.lowering import casts
 from nnapi_core.lowering.merging import merged_runs, merged_shape, stored_alike
 from nnapi_core.lowering.transposes import transposes
 from nnapi_core.lowering.value import TensorSpec, Value
-from nnapi_core.nnapi.builder import Argument, Builder
+from nnapi_core.nnapi.builder import Argument, Builder, Ref
 from nnapi_core.nnapi.constant import Constant
 from nnapi_core.nnapi.layout import Axis, Order, compose, invert
 from nnapi_core.nnapi.model import Model, Origin
@@ -159,6 +159,11 @@ class Context:
         plain = dtype is torch.bool or dtype.is_floating_point or dtype is torch.int32
         kept = None if plain else first.quant
         return TensorSpec(tuple(shape), dtype, order, quant or kept)
+
+    def finished(self, inputs: Sequence[Value], outputs: Sequence[Value]) -> Model:
+        """The model of everything emitted, with operands of it as inputs and outputs."""
+        ins, outs = ([_ref(value) for value in values] for values in (inputs, outputs))
+        return self._builder.finish(ins, outs)
 
     # ---- making and moving values
 
@@ -321,6 +326,12 @@ def broadcast_shapes(shapes: Sequence[Sequence[Dim]]) -> tuple[Dim, ...]:
         dims = [shape[position] for shape in shapes if len(shape) >= -position]
         result.append(next((dim for dim in dims if dim != 1), 1))
     return tuple(result)
+
+
+def _ref(value: Value) -> Ref:
+    if not isinstance(value.source, Ref):
+        raise TypeError("a model's inputs and outputs are operands, not constants")
+    return value.source
 
 
 def _argument(value: Any) -> Argument:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from nnapi_core.errors import Reason, Unsupported
 from nnapi_core.graph.bind_args import bind_args
 from nnapi_core.graph.program import Program, TorchConstant, source_of
 from nnapi_core.lowering.context import Context
+from nnapi_core.lowering.control_flow import lower_control_flow
 from nnapi_core.lowering.folding import folded, without_elements
 from nnapi_core.lowering.value import MOST_DIMS, TensorSpec, Value
 from nnapi_core.nnapi.builder import Builder, Ref
@@ -73,11 +75,15 @@ class Lowerer:
     used, in the order that their first user asks for.
     """
 
-    def __init__(self, program: Program, registry: Registry, target: Target) -> None:
+    def __init__(
+        self, program: Program, registry: Registry, target: Target, *, scope: str = ""
+    ) -> None:
+        self.program = program
         self.builder = Builder(target.level, target.profile)
         self.inputs: dict[Node, Value] = {}
-        self._program = program
         self._registry = registry
+        self._target = target
+        self._scope = scope
         self._values: dict[Node, Any] = {}
         self._arranged: dict[tuple[Any, ...], Value] = {}
         # What the node being lowered added to the two tables, to be taken back if it refuses.
@@ -85,10 +91,16 @@ class Lowerer:
 
     # ---- one node
 
+    def inner(self, program: Program, scope: str) -> Lowerer:
+        """A lowerer of the same kind for a graph that this one calls, whose operations are named after ``scope``."""
+        return Lowerer(program, self._registry, self._target, scope=f"{self._scope}{scope}.")
+
     def lower(self, node: Node) -> None:
         """Emits the operations of ``node``. Raises `Unsupported`, and then nothing was emitted."""
         if not isinstance(node.target, OpOverload):
-            raise Unsupported(f"no lowering for {node.target}", Reason.NO_LOWERING)
+            with self.builder.transaction():
+                self._values[node] = self._call_graphs(node)
+            return
         found = self._registry.lowerings.get(node.target)
         if not found:
             raise Unsupported(f"no plugin lowers {node.target}", Reason.NO_LOWERING)
@@ -107,10 +119,8 @@ class Lowerer:
         arguments = {name: self._resolve(value) for name, value in bind_args(node).items()}
         if (constants := folded(node, arguments, specs)) is not None:
             return constants
-        origin = Origin(node.name, str(node.target), source_of(node))
-        self._added.clear()
-        nn = Context(self.builder, origin, specs, _wanted(node, len(specs)))
-        try:
+        nn = self._context(node, specs)
+        with self._entering():
             order = self._arrange_all(nn, lowering.layout, arguments)
             nn.outs = tuple(
                 evolve(spec, order=order if spec.rank == 4 else Order.TORCH) for spec in specs
@@ -125,6 +135,26 @@ class Lowerer:
                     Reason.LOWERING_FAILED,
                 ) from error
             return _checked(lowering, result, specs, nn.wanted)
+
+    def _call_graphs(self, node: Node) -> tuple[Value | None, ...]:
+        """Control flow."""
+        specs = tensor_specs(node)
+        given = [spec for spec in specs if spec is not None]
+        if len(given) != len(specs):
+            raise Unsupported("control flow gives numbers that are not tensors")
+        with self._entering():
+            return lower_control_flow(self, self._context(node, given), node)
+
+    def _context(self, node: Node, specs: Sequence[TensorSpec]) -> Context:
+        origin = Origin(self._scope + node.name, str(node.target), source_of(node))
+        return Context(self.builder, origin, specs, _wanted(node, len(specs)))
+
+    @contextmanager
+    def _entering(self) -> Iterator[None]:
+        """Takes operands that entered or were arranged back when the body refuses."""
+        self._added.clear()
+        try:
+            yield
         except Unsupported:
             for table, key in self._added:
                 del table[key]
@@ -148,8 +178,8 @@ class Lowerer:
             source, index = node.args
             if source in self._values:
                 return self._values[source][index]  # type: ignore[index]
-        if node in self._program.constants:
-            held = self._program.constants[node]
+        if node in self.program.constants:
+            held = self.program.constants[node]
             spec = TensorSpec(held.shape, held.dtype)
             self._values[node] = Value(spec, held.constant())
             return self._values[node]
@@ -159,6 +189,14 @@ class Lowerer:
         if specs[0].is_empty and specs[0].is_static:
             return without_elements(specs[0])
         return _Outside(node, specs[0])
+
+    def operand(self, nn: Context, node: Node) -> Value:
+        """The value of a node as it happens to lie; from outside it enters the model."""
+        return self._arrange(nn, self.value(node), Order.TORCH, Layout.ANY, None)
+
+    def give(self, node: Node, value: Value) -> None:
+        """Says what a placeholder is."""
+        self._values[node] = value
 
     def _arrange_all(self, nn: Context, layout: Layout, arguments: dict[str, Any]) -> Order:
         """Puts the operands into the order that the policy asks for; returns the order of the results."""
