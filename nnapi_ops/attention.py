@@ -64,13 +64,13 @@ def scaled_dot_product_attention(
         query = nn.emit(ops.MUL, a=query, b=nn.filled(query, factor))
     grouped = _grouped(query, key) if enable_gqa else query.shape
     scores = product_of_rows(nn, nn.reshape(query, grouped), key)
+    by_matrix = scores.shape
     scores = nn.reshape(scores, (*nn.out.shape[:-2], length, keys))
     if is_causal:
         attn_mask = nn.constant(np.tri(length, keys, dtype=np.bool_), torch.bool)
     mask = _Mask.of(nn, attn_mask, query.dtype)
     weights = mask.applied(nn, _softmax(nn, mask.added(nn, scores)))
-    weights = nn.reshape(weights, (*grouped[:-2], grouped[-2], keys))
-    return nn.reshape(product(nn, weights, value), nn.out.shape)
+    return nn.reshape(product(nn, nn.reshape(weights, by_matrix), value), nn.out.shape)
 
 
 def _grouped(query: Value, key: Value) -> tuple[Dim, ...]:

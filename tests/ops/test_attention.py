@@ -91,6 +91,13 @@ def test_heads_that_share_keys(level: int, causal: bool) -> None:
     assert check(attention, (q, k, k.clone()), level, is_causal=causal, enable_gqa=True)
 
 
+@pytest.mark.parametrize("level", [29, 1000006])
+def test_queries_for_several_batches_of_keys(level: int) -> None:
+    q, k, v = torch.randn(3, 2, 4), torch.randn(2, 3, 5, 4), torch.randn(2, 3, 5, 6)
+    assert check(attention, (q, k, v), level)
+    assert check(attention, (k, q[:1], q[:1]), level)
+
+
 def test_dropout_is_refused() -> None:
     q, k, v = (torch.randn(1, 2, 3, 4) for _ in range(3))
     exported = torch.export.export(WithConstants(attention, dropout_p=0.5).eval(), (q, k, v))
