@@ -5,23 +5,35 @@ Names are loaded on first use, so that importing the package costs nothing.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from nnapi_core.errors import ConversionError, Unsupported
 
 if TYPE_CHECKING:
     from nnapi_core.driver import Converted, convert, explain
+    from nnapi_core.quantizer import NnapiQuantizer, finish_qat, prepare_qat, quantize
 
-__all__ = ["ConversionError", "Converted", "Unsupported", "convert", "explain"]
+__all__ = [
+    "ConversionError",
+    "Converted",
+    "NnapiQuantizer",
+    "Unsupported",
+    "convert",
+    "explain",
+    "finish_qat",
+    "prepare_qat",
+    "quantize",
+]
 
-_LAZY = {"convert", "explain", "Converted"}
+_LAZY = dict.fromkeys(("convert", "explain", "Converted"), "driver") | dict.fromkeys(
+    ("NnapiQuantizer", "finish_qat", "prepare_qat", "quantize"), "quantizer"
+)
 
 
 def __getattr__(name: str) -> Any:
     if name in _LAZY:
-        from nnapi_core import driver
-
-        value = getattr(driver, name)
+        value = getattr(import_module(f"nnapi_core.{_LAZY[name]}"), name)
         globals()[name] = value
         return value
     raise AttributeError(f"module 'nnapi_core' has no attribute {name!r}")

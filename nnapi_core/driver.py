@@ -17,7 +17,7 @@ from nnapi_core.artifact.parts import Parts, make_parts
 from nnapi_core.artifact.torchscript import save_torchscript
 from nnapi_core.errors import ConversionError, Unsupported
 from nnapi_core.graph.export import export, prepare
-from nnapi_core.graph.program import Program, source_of
+from nnapi_core.graph.program import source_of
 from nnapi_core.lowering.lower import Target
 from nnapi_core.lowering.optimize import optimize
 from nnapi_core.lowering.partition import Partition, partition
@@ -96,6 +96,7 @@ def convert(
     fallback: Literal["cpu", "error"] = "cpu",
     dynamic_shapes: Any = None,
     relax_float32_to_float16: bool = False,
+    quantized_io: bool = False,
     device_profile: DeviceProfile | None = None,
     islands: IslandRule = _DEFAULT_RULE,
     registry: Registry | None = None,
@@ -107,6 +108,9 @@ def convert(
     Nodes that NNAPI cannot express exactly at that level stay in torch (``fallback="cpu"``), or are all
     listed in a `ConversionError` (``fallback="error"``). ``device_profile`` narrows the target to what one
     driver takes; ``islands`` says when small NNAPI pieces go back to the CPU.
+
+    A quantised program (`nnapi_core.quantize`) runs in integers inside; with ``quantized_io`` it takes and gives them
+    too: tensors of uint8 or int8, whose scales and zero points are written in the artifact.
     """
     registry = registry or Registry.collect()
     target = _target(feature_level, device_profile)
@@ -115,9 +119,9 @@ def convert(
     if fallback == "error":
         # What a rule would give back to the CPU is not refused.
         islands = IslandRule(min_island=0)
-    program, found = _partitioned(
-        module, example_args, target, dynamic_shapes, registry, islands, progress
-    )
+    exported = export(module, example_args, dynamic_shapes=dynamic_shapes)
+    program = prepare(exported, registry, level=target.level, quantized_io=quantized_io)
+    found = partition(program, registry, target, islands, progress=progress)
     if fallback == "error" and found.refusals:
         raise refusal_error(found)
     models = [
@@ -136,6 +140,7 @@ def explain(
     *,
     feature_level: int = 29,
     dynamic_shapes: Any = None,
+    quantized_io: bool = False,
     device_profile: DeviceProfile | None = None,
     islands: IslandRule = _DEFAULT_RULE,
     registry: Registry | None = None,
@@ -143,9 +148,9 @@ def explain(
     """Which node would run where, and why not; writes and computes nothing."""
     registry = registry or Registry.collect()
     target = _target(feature_level, device_profile)
-    program, found = _partitioned(
-        module, example_args, target, dynamic_shapes, registry, islands, lambda done, total: None
-    )
+    exported = export(module, example_args, dynamic_shapes=dynamic_shapes)
+    program = prepare(exported, registry, level=target.level, quantized_io=quantized_io)
+    found = partition(program, registry, target, islands)
     models = [None if stage.lowered is None else stage.lowered.model for stage in found.stages]
     parts = make_parts(program, found, models, relaxed=False)
     return make_report(program, found, parts, feature_level)
@@ -158,20 +163,6 @@ def _target(feature_level: int, profile: DeviceProfile | None) -> Target:
     if profile is not None:
         feature_level = min(feature_level, profile.feature_level)
     return Target(feature_level, profile)
-
-
-def _partitioned(
-    module: torch.nn.Module | ExportedProgram,
-    example_args: tuple[Any, ...],
-    target: Target,
-    dynamic_shapes: Any,
-    registry: Registry,
-    islands: IslandRule,
-    progress: Progress,
-) -> tuple[Program, Partition]:
-    exported = export(module, example_args, dynamic_shapes=dynamic_shapes)
-    program = prepare(exported, registry)
-    return program, partition(program, registry, target, islands, progress=progress)
 
 
 def _optimised(model: Model, registry: Registry) -> Model:

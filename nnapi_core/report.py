@@ -24,7 +24,7 @@ class NodeRow:
     device: str
     """``"nnapi"``, ``"cpu"`` or ``"folded"`` (computed at conversion)."""
     reason: str
-    """Why it is not on NNAPI; empty where it is."""
+    """Why it is not on NNAPI, or in a quantised model why it runs in floats there; empty otherwise."""
     reason_code: str
     """The same as a value of `nnapi_core.errors.Reason`; empty where it is on NNAPI or folded."""
     macs: int
@@ -33,6 +33,8 @@ class NodeRow:
     """``file:line`` in the user's model."""
     operations: tuple[str, ...] = ()
     """The NNAPI operations that it became, in order; empty where it was fused into another."""
+    is_float_island: bool = False
+    """In a quantised model: computed in floats."""
 
 
 @define
@@ -68,6 +70,10 @@ class Report:
     def refused(self) -> list[NodeRow]:
         return [row for row in self.nodes if row.device == Device.CPU.value]
 
+    def float_islands(self) -> list[NodeRow]:
+        """Of a quantised model: the nodes that are computed in floats, here or on the CPU."""
+        return [row for row in self.nodes if row.is_float_island]
+
     def to_json(self) -> str:
         totals = {"share": self.share, "mac_share": self.mac_share}
         return json.dumps({**asdict(self), **totals}, indent=1)
@@ -94,6 +100,9 @@ def make_report(program: Program, partition: Partition, parts: Parts | None, lev
         elif node in partition.refusals:
             refusal = partition.refusals[node]
             device, reason, code = Device.CPU, str(refusal), refusal.code.value
+        elif node in partition.floats:
+            refusal = partition.floats[node]
+            reason, code = f"in floats: {refusal}", refusal.code.value
         rows.append(
             NodeRow(
                 node.name,
@@ -104,6 +113,7 @@ def make_report(program: Program, partition: Partition, parts: Parts | None, lev
                 0 if device is Device.FOLDED else macs(node),
                 source_of(node),
                 tuple(emitted.get(node.name, ())),
+                node in partition.floats or (bool(program.quants) and device is Device.CPU),
             )
         )
     weights = sum(one.nbytes for one in parts.weights.constants) if parts else 0

@@ -158,7 +158,7 @@ def _scaled(nn: Context, value: Value | Number, alpha: Number) -> Value:
 
 def _emit(nn: Context, spec: OperationSpec, a: Value, b: Value, bounds: Bounds) -> Value:
     dtype = a.dtype
-    if dtype.is_floating_point:
+    if dtype.is_floating_point or a.quant is not None or b.quant is not None:
         return nn.emit(spec, a=a, b=b)
     bounds = _checked(dtype, bounds)
     exact = all(one.exact_in_float32 for one in (a.bounds, b.bounds, bounds))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from attrs import evolve
 
-from nnapi_core.plugin import Constant, Unsupported, Value
+from nnapi_core.plugin import Constant, Quant, Unsupported, Value
 
 
 def zero_stuffed(weight: Value, height: int, width: int) -> Value:
@@ -17,8 +17,10 @@ def zero_stuffed(weight: Value, height: int, width: int) -> Value:
     outer, inner, rows, columns = weight.static_shape
     shape = (outer, inner, (rows - 1) * height + 1, (columns - 1) * width + 1)
 
+    zero = weight.quant.zero_point if isinstance(weight.quant, Quant) else 0
+
     def stuffed(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        spread = np.zeros(shape, array.dtype)
+        spread = np.full(shape, zero, array.dtype)
         spread[:, :, ::height, ::width] = array
         return spread
 

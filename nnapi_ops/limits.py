@@ -96,7 +96,7 @@ def clamped(nn: Context, value: Value, least: Limit, greatest: Limit) -> Value:
     numbers = [one for one in (least, greatest) if isinstance(one, (int, float))]
     if any(math.isnan(one) for one in numbers):
         raise Unsupported("a limit is NaN")
-    if dtype.is_floating_point:
+    if dtype.is_floating_point or value.quant is not None:
         spec = _relu(least, greatest)
         if spec is not None:
             return _bounded(nn.emit(spec, input=value), least, greatest)

@@ -88,6 +88,11 @@ def _model_options(parser: argparse.ArgumentParser) -> None:
         type=_blocked,
         help="leave a plugin out",
     )
+    parser.add_argument(
+        "--quantized-io",
+        action="store_true",
+        help="a quantised model takes and gives integers (typed in the artifact), not floats",
+    )
     parser.add_argument("--report", metavar="FILE", help="write the report as .json or .html")
     parser.add_argument(
         "--device-profile",

@@ -62,6 +62,7 @@ def _target(options: Namespace) -> dict[str, Any]:
     path = options.device_profile
     return {
         "feature_level": options.feature_level,
+        "quantized_io": options.quantized_io,
         "device_profile": None if path is None else DeviceProfile.read(path),
         "islands": IslandRule(options.min_island, options.max_pieces),
     }

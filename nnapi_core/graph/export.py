@@ -18,7 +18,9 @@ from nnapi_core.graph.branches import branches_of
 from nnapi_core.graph.constants import fold_constants
 from nnapi_core.graph.decompose import decompose
 from nnapi_core.graph.functionalise import functionalise
+from nnapi_core.graph.integer_borders import take_integers
 from nnapi_core.graph.program import Program, TorchConstant
+from nnapi_core.graph.quantized import fold_quant
 from nnapi_core.graph.unroll import unroll
 from nnapi_core.plugins.definition import Phase
 from nnapi_core.plugins.registry import Registry
@@ -51,17 +53,23 @@ def export(
         ) from error
 
 
-def prepare(exported: ExportedProgram, registry: Registry) -> Program:
-    """The functional, decomposed, constant-folded graph of an exported program.
+def prepare(
+    exported: ExportedProgram,
+    registry: Registry,
+    *,
+    level: int = 29,
+    quantized_io: bool = False,
+) -> Program:
+    """The functional, decomposed, constant-folded graph of an exported program, for a target of ``level``.
 
-    ``exported`` is not changed.
+    With ``quantized_io``, a quantised program takes and gives integers. ``exported`` is not changed.
     """
     program = _program(exported, *functionalise(exported))
-    _refine(program, registry)
+    _refine(program, registry, level, quantized_io)
     return program
 
 
-def _refine(program: Program, registry: Registry) -> None:
+def _refine(program: Program, registry: Registry, level: int, quantized_io: bool) -> None:
     """Everything that is done to a graph, and to the graphs that it calls."""
     unroll(program)
     for one in registry.passes_of(Phase.GRAPH):
@@ -69,12 +77,15 @@ def _refine(program: Program, registry: Registry) -> None:
     fold_batch_norm(program)
     decompose(program, registry)
     _drop_dead(program)
+    fold_quant(program, level)
+    if quantized_io:
+        take_integers(program)
     fold_constants(program)
     for node in program.operations():
         if branches := branches_of(program, node):
             program.branches[node] = branches
             for branch in branches:
-                _refine(branch.program, registry)
+                _refine(branch.program, registry, level, False)
 
 
 def _program(

@@ -12,6 +12,7 @@ from torch.fx import Graph, Node
 
 from nnapi_core.errors import Reason, Unsupported
 from nnapi_core.nnapi.constant import Constant
+from nnapi_core.nnapi.types import ChannelQuant, Quant
 
 
 @frozen(eq=False)
@@ -56,6 +57,10 @@ class Program:
     """Per flat argument: is it a tensor, and if not, the value that it was exported with."""
     branches: dict[Node, tuple[Branch, ...]] = field(factory=dict)
     """The graphs inside of ``cond`` (then, else) and ``while_loop`` (condition, body) calls."""
+    quants: dict[Node, Quant | ChannelQuant] = field(factory=dict)
+    """What the integers of a tensor mean: results of ``quantize``, and what ``dequantize`` reads."""
+    dequantised: dict[Node, Node] = field(factory=dict)
+    """Calls of ``dequantize``, and the tensors of integers (in ``quants``) that they are the numbers of."""
 
     @property
     def results(self) -> list[Any]:

@@ -13,6 +13,7 @@ from nnapi_core.errors import Unsupported
 from nnapi_core.graph.program import numpy_dtype
 from nnapi_core.lowering import casts
 from nnapi_core.lowering.merging import merged_runs, merged_shape, stored_alike
+from nnapi_core.lowering.roundings import Roundings, integer_of, number, same, tensors, with_quant
 from nnapi_core.lowering.transposes import transposes
 from nnapi_core.lowering.value import TensorSpec, Value
 from nnapi_core.nnapi.builder import Argument, Builder, Ref
@@ -20,6 +21,7 @@ from nnapi_core.nnapi.constant import Constant
 from nnapi_core.nnapi.layout import Axis, Order, compose, invert
 from nnapi_core.nnapi.model import Model, Origin
 from nnapi_core.nnapi.opset import OperationSpec, ops
+from nnapi_core.nnapi.quant_rules import fixed_quant, keeps_quant
 from nnapi_core.nnapi.types import ChannelQuant, Dim, OperandCode, Quant
 
 _KEEP_SHAPE = {
@@ -48,6 +50,8 @@ class Context:
         self._origin = origin
         self.outs = tuple(outs)
         self.wanted = tuple(wanted) if wanted is not None else (True,) * len(self.outs)
+        quantised = any(out.quant is not None for out in self.outs)
+        self._roundings = Roundings(builder.target) if quantised else None
 
     def __repr__(self) -> str:
         return f"<Context {self._origin}>"
@@ -109,9 +113,48 @@ class Context:
         self, spec: OperationSpec, *, outs: Sequence[TensorSpec], **operands: Any
     ) -> tuple[Value, ...]:
         """The same for an operation with several results."""
+        if self._roundings is not None:
+            return self._emit_integers(self._roundings, spec, outs, operands)
+        return self._emit_as_said(spec, outs, operands)
+
+    def _emit_as_said(
+        self, spec: OperationSpec, outs: Sequence[TensorSpec], operands: dict[str, Any]
+    ) -> tuple[Value, ...]:
         arguments = {name: _argument(value) for name, value in operands.items()}
         results = self._builder.emit(spec, arguments, [out.type for out in outs], self._origin)
         return tuple(Value(out, ref) for out, ref in zip(outs, results, strict=True))
+
+    def _emit_integers(
+        self,
+        roundings: Roundings,
+        spec: OperationSpec,
+        outs: Sequence[TensorSpec],
+        operands: dict[str, Any],
+    ) -> tuple[Value, ...]:
+        """The same where the node's results are quantised: with the scales that NNAPI asks for."""
+        given = tensors(operands.values())
+        if spec is ops.PAD_V2 and isinstance(operands["value"], float):
+            operands["value"] = integer_of(operands["value"], given[0].spec)
+        asked = [with_quant(out, roundings.result_quant(spec, given, out)) for out in outs]
+        results = self._emit_as_said(spec, asked, operands)
+        roundings.follow(spec, given, results)
+        return tuple(
+            self.requantised(value, out.quant) if isinstance(out.quant, Quant) else value
+            for value, out in zip(results, outs, strict=True)
+        )
+
+    def requantised(self, value: Value, quant: Quant) -> Value:
+        """``value`` with another scale and zero point, by adding zero: an integer operation of every level."""
+        if value.dtype not in (torch.uint8, torch.int8) or same(value.quant, quant):
+            return value
+        if self._roundings is not None:
+            self._roundings.check_coarser(value, quant)
+        zero = self.constant([0.0], value.dtype, quant=Quant(quant.scale, 0))
+        spec = evolve(value.spec, quant=quant)
+        (result,) = self._emit_as_said(ops.ADD, [spec], {"a": value, "b": zero})
+        if self._roundings is not None:
+            self._roundings.mark(result)
+        return result
 
     def _aligned(self, spec: OperationSpec, operands: dict[str, Any]) -> dict[str, Any]:
         """Constants of a broadcasting operation follow the order of its other operands."""
@@ -158,12 +201,21 @@ class Context:
         order = first.order if len(shape) == 4 else Order.TORCH
         plain = dtype is torch.bool or dtype.is_floating_point or dtype is torch.int32
         kept = None if plain else first.quant
+        if not plain and self._roundings is not None:
+            kept = self._own_quant(spec, TensorSpec((), dtype, quant=kept)) or kept
         return TensorSpec(tuple(shape), dtype, order, quant or kept)
 
     def finished(self, inputs: Sequence[Value], outputs: Sequence[Value]) -> Model:
         """The model of everything emitted, with operands of it as inputs and outputs."""
         ins, outs = ([_ref(value) for value in values] for values in (inputs, outputs))
         return self._builder.finish(ins, outs)
+
+    def _own_quant(self, spec: OperationSpec, first: TensorSpec) -> Quant | ChannelQuant | None:
+        """The quantisation of an intermediate, of which the lowering said nothing."""
+        fixed = fixed_quant(spec, first.code)
+        if fixed is not None or keeps_quant(spec):
+            return fixed
+        return next((out.quant for out in self.outs if out.quant is not None), None)
 
     # ---- making and moving values
 
@@ -175,6 +227,10 @@ class Context:
         quant: Quant | ChannelQuant | None = None,
     ) -> Value:
         """A constant in torch's shape; numbers and arrays of numbers are converted to ``dtype``."""
+        if self._roundings is not None and quant is None and dtype in (torch.uint8, torch.int8):
+            if np.size(data) != 1:
+                raise Unsupported("a constant of several numbers that has no scale")
+            return number(float(np.reshape(data, ())), TensorSpec((1,), dtype))
         element = numpy_dtype(dtype)
         array = np.asarray(data, element)
         return Value(TensorSpec(array.shape, dtype, quant=quant), Constant.of(array))

@@ -15,15 +15,18 @@ from torch.fx import Node
 from nnapi_core.errors import Reason, Unsupported
 from nnapi_core.graph.bind_args import bind_args
 from nnapi_core.graph.program import Program, TorchConstant, source_of
+from nnapi_core.graph.quantized import is_dequantize, is_quantize
 from nnapi_core.lowering.context import Context
 from nnapi_core.lowering.control_flow import lower_control_flow
 from nnapi_core.lowering.folding import folded, without_elements
+from nnapi_core.lowering.integers import IntegerForm, integer_form
 from nnapi_core.lowering.value import MOST_DIMS, TensorSpec, Value
 from nnapi_core.nnapi.builder import Builder, Ref
 from nnapi_core.nnapi.device_profile import DeviceProfile
 from nnapi_core.nnapi.layout import Layout, Order
 from nnapi_core.nnapi.model import Model, Origin
-from nnapi_core.nnapi.types import Dim, SymbolicDim
+from nnapi_core.nnapi.opset import OperationSpec, ops
+from nnapi_core.nnapi.types import Dim, Quant, SymbolicDim
 from nnapi_core.plugins.definition import Lowering
 from nnapi_core.plugins.registry import Registry
 
@@ -81,12 +84,18 @@ class Lowerer:
         self.program = program
         self.builder = Builder(target.level, target.profile)
         self.inputs: dict[Node, Value] = {}
+        self.floats: dict[Node, Unsupported] = {}
+        """Why a call among quantised ones runs in floats."""
         self._registry = registry
         self._target = target
         self._scope = scope
         self._values: dict[Node, Any] = {}
         self._arranged: dict[tuple[Any, ...], Value] = {}
-        # What the node being lowered added to the two tables, to be taken back if it refuses.
+        # Numbers of quantised tensors, and tensors from outside that are quantised when they enter.
+        self._dequantised: dict[Node, Value] = {}
+        self._dequantising: set[Node] = set()
+        self._entering: dict[Node, Node] = {}
+        # What the node being lowered added to the tables, to be taken back if it refuses.
         self._added: list[tuple[dict[Any, Value], Any]] = []
 
     # ---- one node
@@ -97,6 +106,10 @@ class Lowerer:
 
     def lower(self, node: Node) -> None:
         """Emits the operations of ``node``. Raises `Unsupported`, and then nothing was emitted."""
+        if is_quantize(node) or is_dequantize(node):
+            with self.builder.transaction():
+                (self._quantize if is_quantize(node) else self._dequantize)(node)
+            return
         if not isinstance(node.target, OpOverload):
             with self.builder.transaction():
                 self._values[node] = self._call_graphs(node)
@@ -104,37 +117,58 @@ class Lowerer:
         found = self._registry.lowerings.get(node.target)
         if not found:
             raise Unsupported(f"no plugin lowers {node.target}", Reason.NO_LOWERING)
+        if not self.program.quants:
+            self._values[node] = self._lowered(found, node, None)
+            return
+        form = integer_form(self.program, node)
+        if isinstance(form, IntegerForm):
+            try:
+                self._take_rounded(node, form, self._lowered(found, node, form))
+                return
+            except Unsupported as refusal:
+                reason = refusal
+        else:
+            reason = Unsupported(form, Reason.TYPES)
+        self._values[node] = self._lowered(found, node, None)
+        self.floats[node] = reason
+
+    def _lowered(
+        self, found: Sequence[Lowering], node: Node, form: IntegerForm | None
+    ) -> Value | tuple[Value | None, ...]:
+        """By the first lowering that does not refuse."""
         refusals = []
         for one in found:
             try:
-                with self.builder.transaction():
-                    self._values[node] = self._call(one, node)
-                return
+                with self.builder.transaction(), self._taking_back():
+                    return self._call(one, node, form)
             except Unsupported as refusal:
                 refusals.append(refusal)
         raise refusals[0]
 
-    def _call(self, lowering: Lowering, node: Node) -> Value | tuple[Value | None, ...]:
-        specs = [spec for spec in tensor_specs(node) if spec is not None]
-        arguments = {name: self._resolve(value) for name, value in bind_args(node).items()}
+    def _call(
+        self, lowering: Lowering, node: Node, form: IntegerForm | None
+    ) -> Value | tuple[Value | None, ...]:
+        specs = self._specs(node, form)
+        arguments = {
+            name: self._resolve(value, form is not None) for name, value in bind_args(node).items()
+        }
         if (constants := folded(node, arguments, specs)) is not None:
             return constants
         nn = self._context(node, specs)
-        with self._entering():
-            order = self._arrange_all(nn, lowering.layout, arguments)
-            nn.outs = tuple(
-                evolve(spec, order=order if spec.rank == 4 else Order.TORCH) for spec in specs
-            )
-            try:
-                result = lowering.function(nn, **arguments)
-            except (Unsupported, KeyboardInterrupt):
-                raise
-            except Exception as error:
-                raise Unsupported(
-                    f"{lowering.where} failed: {type(error).__name__}: {error}",
-                    Reason.LOWERING_FAILED,
-                ) from error
-            return _checked(lowering, result, specs, nn.wanted)
+        order = self._arrange_all(nn, lowering.layout, arguments)
+        nn.outs = tuple(
+            evolve(spec, order=order if spec.rank == 4 else Order.TORCH) for spec in specs
+        )
+        try:
+            result = lowering.function(nn, **arguments)
+        except (Unsupported, KeyboardInterrupt):
+            raise
+        except Exception as error:
+            raise Unsupported(
+                f"{lowering.where} failed: {type(error).__name__}: {error}",
+                Reason.LOWERING_FAILED,
+            ) from error
+        return _checked(nn, lowering, result, specs)
 
     def _call_graphs(self, node: Node) -> tuple[Value | None, ...]:
         """Control flow."""
@@ -142,15 +176,17 @@ class Lowerer:
         given = [spec for spec in specs if spec is not None]
         if len(given) != len(specs):
             raise Unsupported("control flow gives numbers that are not tensors")
-        with self._entering():
+        with self._taking_back():
             return lower_control_flow(self, self._context(node, given), node)
 
     def _context(self, node: Node, specs: Sequence[TensorSpec]) -> Context:
-        origin = Origin(self._scope + node.name, str(node.target), source_of(node))
-        return Context(self.builder, origin, specs, _wanted(node, len(specs)))
+        return Context(self.builder, self._origin(node), specs, _wanted(node, len(specs)))
+
+    def _origin(self, node: Node) -> Origin:
+        return Origin(self._scope + node.name, str(node.target), source_of(node))
 
     @contextmanager
-    def _entering(self) -> Iterator[None]:
+    def _taking_back(self) -> Iterator[None]:
         """Takes operands that entered or were arranged back when the body refuses."""
         self._added.clear()
         try:
@@ -160,14 +196,100 @@ class Lowerer:
                 del table[key]
             raise
 
+    def _specs(self, node: Node, form: IntegerForm | None) -> list[TensorSpec]:
+        """What the results must be: as the exporter says, or the integers that they are rounded to."""
+        specs = tensor_specs(node)
+        if form is not None:
+            for index, taker in enumerate(form.rounded):
+                if taker is not None:
+                    specs[index] = self._spec_of(taker)
+        return [spec for spec in specs if spec is not None]
+
+    def _spec_of(self, node: Node) -> TensorSpec:
+        (spec,) = tensor_specs(node)
+        if spec is None:
+            raise Unsupported(f"{node.name} is not a tensor")
+        return evolve(spec, quant=self.program.quants.get(node))
+
+    # ---- quantised tensors
+
+    def _take_rounded(
+        self, node: Node, form: IntegerForm, result: Value | tuple[Value | None, ...]
+    ) -> None:
+        """The integers that a call has made are the result of ``quantize``; the other results are its own."""
+        values = result if isinstance(result, tuple) else (result,)
+        for taker, value in zip(form.rounded, values, strict=True):
+            if taker is not None:
+                self._values[taker] = value
+        if isinstance(result, tuple) or form.rounded == (None,):
+            self._values[node] = result
+
+    def _quantize(self, node: Node) -> None:
+        if node in self._values:
+            return
+        if node not in self.program.quants:
+            raise Unsupported("quantised to a part of the range of its type", Reason.TYPES)
+        source: Node = node.args[0]  # type: ignore[assignment]
+        nn = Context(self.builder, self._origin(node), [self._spec_of(node)])
+        if source in self.program.dequantised:
+            value = self._arrange(
+                nn, self.value(self.program.dequantised[source]), Order.TORCH, Layout.ANY, None
+            )
+            quant = self.program.quants[node]
+            assert isinstance(quant, Quant)
+            if value.dtype is not nn.out.dtype:
+                raise Unsupported("from one kind of integers to another", Reason.TYPES)
+            self._values[node] = nn.requantised(value, quant)
+            return
+        value = self.value(source)
+        if isinstance(value, _Outside):
+            # Lowered when it enters, in the order that its first reader asks for.
+            self._check(ops.QUANTIZE, value.spec, nn.out)
+            self._entering[node] = source
+            return
+        self._values[node] = nn.emit(
+            ops.QUANTIZE, input=value, out=evolve(nn.out, order=value.order)
+        )
+
+    def _dequantize(self, node: Node) -> None:
+        """Its numbers are computed when something asks for them (`value`)."""
+        if node not in self.program.dequantised:
+            raise Unsupported(f"{node.target} of integers that NNAPI has not got", Reason.TYPES)
+        (spec,) = tensor_specs(node)
+        assert spec is not None
+        self._dequantising.add(node)
+        self._check(ops.DEQUANTIZE, self._spec_of(self.program.dequantised[node]), spec)
+
+    def _check(self, operation: OperationSpec, input: TensorSpec, out: TensorSpec) -> None:
+        """Raises `Unsupported` where the target has not got an operation that may be needed."""
+        scratch = Builder(self.builder.target, self.builder.profile)
+        scratch.emit(operation, {"input": scratch.variable(input.type)}, [out.type])
+
+    def _numbers(self, node: Node) -> Value:
+        """The floats of a quantised tensor, made once."""
+        if node not in self._dequantised:
+            spec = tensor_specs(node)[0]
+            assert spec is not None
+            nn = Context(self.builder, self._origin(node), [spec])
+            held = self.value(self.program.dequantised[node])
+            integers = self._arrange(nn, held, Order.TORCH, Layout.ANY, None)
+            self._dequantised[node] = nn.emit(
+                ops.DEQUANTIZE, input=integers, out=evolve(spec, order=integers.order)
+            )
+            self._added.append((self._dequantised, node))
+        return self._dequantised[node]
+
     # ---- operands
 
-    def _resolve(self, argument: Any) -> Any:
+    def _resolve(self, argument: Any, in_integers: bool) -> Any:
         """Nodes become values; lists and everything else stay what they are."""
         if isinstance(argument, Node):
+            here = argument in self._dequantising or argument in self.program.constants
+            if in_integers and here and argument in self.program.dequantised:
+                argument = self.program.dequantised[argument]
             return self.value(argument)
         if isinstance(argument, (list, tuple)):
-            return [self._resolve(item) for item in argument]
+            return [self._resolve(item, in_integers) for item in argument]
         return argument
 
     def value(self, node: Node) -> Any:
@@ -180,15 +302,17 @@ class Lowerer:
                 return self._values[source][index]  # type: ignore[index]
         if node in self.program.constants:
             held = self.program.constants[node]
-            spec = TensorSpec(held.shape, held.dtype)
+            spec = TensorSpec(held.shape, held.dtype, quant=self.program.quants.get(node))
             self._values[node] = Value(spec, held.constant())
             return self._values[node]
-        specs = tensor_specs(node)
-        if len(specs) != 1 or specs[0] is None:
+        if node in self._dequantising:
+            return self._numbers(node)
+        if len(tensor_specs(node)) != 1:
             raise Unsupported(f"{node.name} is not a tensor")
-        if specs[0].is_empty and specs[0].is_static:
-            return without_elements(specs[0])
-        return _Outside(node, specs[0])
+        spec = self._spec_of(node)
+        if spec.is_empty and spec.is_static:
+            return without_elements(spec)
+        return _Outside(node, spec)
 
     def operand(self, nn: Context, node: Node) -> Value:
         """The value of a node as it happens to lie; from outside it enters the model."""
@@ -243,11 +367,31 @@ class Lowerer:
 
     def _enter(self, outside: _Outside, order: Order) -> Value:
         """A tensor from outside becomes a model input."""
+        if outside.node in self._entering:
+            return self._enter_rounded(outside, order)
         if outside.node not in self.inputs:
             spec = evolve(outside.spec, order=order if outside.spec.rank == 4 else Order.TORCH)
             self.inputs[outside.node] = Value(spec, self.builder.variable(spec.type))
             self._added.append((self.inputs, outside.node))
         return self.inputs[outside.node]
+
+    def _enter_rounded(self, outside: _Outside, order: Order) -> Value:
+        node = outside.node
+        if node not in self._values:
+            source = self._entering[node]
+            numbers = self._enter(_Outside(source, self._spec_of(source)), order)
+            nn = Context(self.builder, self._origin(node), [outside.spec])
+            out = evolve(outside.spec, order=numbers.order)
+            self._values[node] = nn.emit(ops.QUANTIZE, input=numbers, out=out)
+            self._added.append((self._values, node))
+        return self._values[node]  # type: ignore[no-any-return]
+
+    def _result(self, node: Node) -> Any:
+        """The value of a result, which has to be there."""
+        value = self.value(node)
+        if isinstance(value, _Outside) and node in self._entering:
+            return self._enter(value, Order.TORCH)
+        return value
 
     # ---- the result
 
@@ -256,7 +400,7 @@ class Lowerer:
         outputs = []
         refs: list[Ref] = []
         for node in results:
-            value = self.value(node)
+            value = self._result(node)
             if not isinstance(value, Value) or not isinstance(value.source, Ref):
                 raise ValueError(f"{node.name} is not computed by this model")
             if value.source in refs:
@@ -279,7 +423,7 @@ class Lowerer:
 
         A result that shares an input's bytes under another shape gets an operation of its own first.
         """
-        value = self.value(node)
+        value = self._result(node)
         if isinstance(value, _Outside):
             return value.node
         if value.is_constant:
@@ -302,9 +446,7 @@ class Lowerer:
         )
 
     def _copied(self, node: Node, value: Value) -> Value:
-        nn = Context(
-            self.builder, Origin(node.name, str(node.target), source_of(node)), [value.spec]
-        )
+        nn = Context(self.builder, self._origin(node), [value.spec])
         return nn.copied(value)
 
 
@@ -341,7 +483,7 @@ def _common_order(given: Sequence[Value | _Outside]) -> Order:
 
 
 def _checked(
-    lowering: Lowering, result: Any, specs: Sequence[TensorSpec], wanted: Sequence[bool]
+    nn: Context, lowering: Lowering, result: Any, specs: Sequence[TensorSpec]
 ) -> Value | tuple[Value | None, ...]:
     """A lowering must return what the exporter promises: it is refused, not trusted, otherwise.
 
@@ -351,7 +493,7 @@ def _checked(
     if len(values) != len(specs):
         raise Unsupported(f"{lowering.where} returned {len(values)} results, not {len(specs)}")
     checked: list[Value | None] = []
-    for value, spec, read in zip(values, specs, wanted, strict=True):
+    for value, spec, read in zip(values, specs, nn.wanted, strict=True):
         if value is None and not read:
             checked.append(None)
             continue
@@ -363,6 +505,10 @@ def _checked(
                 returned=value.shape,
                 expected=spec.shape,
             )
+        if isinstance(spec.quant, Quant):
+            value = nn.requantised(value, spec.quant)
+            if value.dtype is not spec.dtype:
+                raise Unsupported(f"{lowering.where} returned other integers", Reason.TYPES)
         relabelled = evolve(value.spec, dtype=spec.dtype)
         if relabelled.code is not value.spec.code:
             raise Unsupported(

@@ -36,6 +36,8 @@ class Partition:
     stages: list[Stage]
     refusals: dict[Node, Unsupported]
     aliases: dict[Node, Node] = field(factory=dict)
+    floats: dict[Node, Unsupported] = field(factory=dict)
+    """Why a node of a quantised program runs in floats, though on NNAPI."""
 
     def resolve(self, node: Node) -> Node:
         """The tensor that ``node`` is: itself, or what it passes on unchanged."""
@@ -121,6 +123,7 @@ def _finished(
             inputs = _inputs(nodes, program, group_of, index)
             result.stages.append(Stage(device, tuple(nodes), inputs, tuple(leaving)))
             continue
+        result.floats |= lowerer(index).floats
         computed = []
         for tensor in leaving:
             same = lowerer(index).same_as(tensor)

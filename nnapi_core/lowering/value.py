@@ -35,6 +35,7 @@ _QUANTISED = {
     torch.int8: OperandCode.TENSOR_QUANT8_ASYMM_SIGNED,
     torch.int16: OperandCode.TENSOR_QUANT16_SYMM,
     torch.uint16: OperandCode.TENSOR_QUANT16_ASYMM,
+    torch.int32: OperandCode.TENSOR_INT32,
 }
 
 # NNAPI's operations take tensors of rank 4 at most, but for a few.
@@ -49,6 +50,7 @@ class TensorSpec:
     dtype: torch.dtype
     order: Order = Order.TORCH
     quant: Quant | ChannelQuant | None = None
+    """The dimension of a `ChannelQuant` is torch's here."""
 
     @property
     def code(self) -> OperandCode:
@@ -70,7 +72,10 @@ class TensorSpec:
         """
         if self.is_empty:
             raise Unsupported("NNAPI has no tensors without elements", shape=self.shape)
-        return OperandType(self.code, self.stored_dims, self.quant)
+        quant = self.quant
+        if isinstance(quant, ChannelQuant):
+            quant = evolve(quant, dim=self.order.permutation(self.rank).index(quant.dim))
+        return OperandType(self.code, self.stored_dims, quant)
 
     @property
     def stored_dims(self) -> tuple[Dim, ...]:

@@ -24,7 +24,7 @@ FLOORS = [
     {"lowering"},
     {"plugin", "artifact"},
     {"report", "report_html"},
-    {"driver", "quantize"},
+    {"driver", "quantizer"},
     {"verify"},
     {"", "cli", "testing"},
 ]
