@@ -12,6 +12,7 @@ from nnapi_core.plugin import (
     Limitation,
     Lowering,
     Order,
+    Unsupported,
     Value,
     hookimpl,
     lowering,
@@ -24,8 +25,18 @@ from nnapi_ops.picking import Run, sliced
 aten = torch.ops.aten
 
 _TIES = Limitation(
-    "of equal elements, topk finds those with the larger positions first, as NNAPI does; torch leaves it open"
+    "of equal floating-point elements, topk finds those with the larger positions first, as NNAPI does; "
+    "torch leaves it open. Positions of integers and booleans, which are often equal, are refused"
 )
+
+
+def _refuse_ties(nn: Context, value: Value) -> None:
+    """Which of equal elements comes first is torch's secret where the sort is not stable."""
+    if nn.wanted[1] and not value.dtype.is_floating_point:
+        raise Unsupported(
+            "positions of equal integers are not in torch's order; use torch.sort(stable=True)",
+            dtype=value.dtype,
+        )
 
 
 @lowering(aten.topk.default, layout=Layout.ANY, limitations=[_TIES])
@@ -33,6 +44,7 @@ def topk(
     nn: Context, self: Value, k: int, dim: int, largest: bool, sorted: bool
 ) -> tuple[Value, Value]:
     """topk(Tensor self, SymInt k, int dim=-1, bool largest=True, bool sorted=True) -> (Tensor values, Tensor indices)"""
+    _refuse_ties(nn, self)
     moved = _dim_last(nn, self, dim)
     values, indices = _top(nn, moved if largest else _reversed_order(nn, moved), k)
     values = values if largest else _reversed_order(nn, values)
@@ -50,6 +62,8 @@ def sort(
     NNAPI orders equal elements by falling position, so what it finds is stable when read backwards; a descending
     sort reads the elements backwards first.
     """
+    if not stable:
+        _refuse_ties(nn, self)
     moved = _dim_last(nn, self, dim)
     length = int(moved.static_shape[-1]) if moved.rank else 1
     backwards = Run(length - 1, length, -1)
