@@ -45,7 +45,8 @@ feature levels {levels} with `fallback="cpu"`, runs on the host runtime, and is 
 ## Transposes
 
 Operator by operator the lowerings ask for {before} transposes in all of these models; {after} are left. Chains of
-reshapes and transposes become the shortest that move the elements the same way.
+reshapes and transposes become the shortest that move the elements the same way, and regions of operations that work in
+any order of dimensions are computed in the one that a minimum cut finds to need the fewest transposes.
 
 ## What stays on the CPU
 

@@ -60,6 +60,8 @@ class _Merger:
         self._held: dict[tuple[int, Move], list[int]] = {}
         self._free: dict[Dim, int] = {}
         self._outputs = set(model.outputs)
+        # What cannot be an output in the place of another.
+        self._taken = {*model.inputs, *model.outputs}
 
     def merged(self) -> Model:
         for operation in self._model.operations:
@@ -162,7 +164,9 @@ class _Merger:
         return _Change(dims)
 
     def _emit(self, operand: int, moved: _Moved, here: int, changes: list[_Change]) -> None:
-        if not changes and operand not in self._outputs:
+        if not changes and (operand not in self._outputs or here not in self._taken):
+            if operand in self._outputs:
+                self._taken.add(here)
             self._instead[operand] = here
             return
         if not changes:  # an output needs an operand of its own

@@ -63,6 +63,9 @@ class Move:
         """The same, with dimensions that stay side by side as one: equal for equal moves."""
         return Move(*merged(self.sizes, self.permutation))
 
+    def inverse(self) -> Move:
+        return Move(tuple(self.sizes[dim] for dim in self.permutation), invert(self.permutation))
+
     def steps(self, source: Sequence[int], result: Sequence[int]) -> list[Step]:
         """Views and transposes that take a tensor of shape ``source`` to one that reshapes to ``result``.
 
@@ -71,9 +74,8 @@ class Move:
         found = transposes(self.sizes, self.permutation)
         if len(found) != 1:
             return found
-        inverse = Move(tuple(self.sizes[dim] for dim in self.permutation), invert(self.permutation))
         forwards = whole(self.merged(), source, result)
-        backwards = whole(inverse.merged(), result, source)
+        backwards = whole(self.inverse().merged(), result, source)
         if forwards is not None:
             found.append(Step(tuple(source), forwards))
         if backwards is not None:
