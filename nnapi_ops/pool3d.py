@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import torch
-from torch import nn
+from torch.nn import functional
 
 from nnapi_core.plugin import Decomposition, decomposition, decompositions_of, hookimpl
 
@@ -13,26 +13,18 @@ aten = torch.ops.aten
 Pool = Callable[..., torch.Tensor]
 
 
-def _three(values: Sequence[int], default: Sequence[int]) -> list[int]:
-    given = list(values) or list(default)
+def _three(values: Sequence[int] | int, default: Sequence[int]) -> list[int]:
+    given = [values] if isinstance(values, int) else list(values) or list(default)
     return given * 3 if len(given) == 1 else given
 
 
-def _in_two_steps(
-    x: torch.Tensor,
-    kernel: Sequence[int],
-    stride: Sequence[int],
-    padding: Sequence[int],
-    pool: Pool,
-) -> torch.Tensor:
-    """(…, D, H, W): H and W of each slice, then D with H and W as one dimension."""
+def _in_two_steps(x: torch.Tensor, flat: Pool, deep: Pool) -> torch.Tensor:
+    """(…, D, H, W): ``flat`` over H and W of each slice, then ``deep`` over D, with H and W as one dimension."""
     *outer, depth, height, width = x.shape
-    flat = x.reshape(-1, depth, height, width)
-    flat = pool(flat, kernel[1:], stride[1:], padding[1:])
-    height, width = flat.shape[-2:]
-    flat = flat.reshape(-1, 1, depth, height * width)
-    flat = pool(flat, (kernel[0], 1), (stride[0], 1), (padding[0], 0))
-    return flat.reshape(*outer, -1, height, width)
+    slices = flat(x.reshape(-1, depth, height, width))
+    height, width = slices.shape[-2:]
+    across = deep(slices.reshape(-1, 1, depth, height * width))
+    return across.reshape(*outer, -1, height, width)
 
 
 @decomposition(aten.avg_pool3d.default)
@@ -45,21 +37,34 @@ def avg_pool3d(
     count_include_pad: bool = True,
     divisor_override: int | None = None,
 ) -> torch.Tensor:
-    """The average of averages: right where every window counts the same number of elements."""
-    kernel = _three(kernel_size, ())
-    pads = _three(padding, (0,))
-    if ceil_mode or divisor_override or (any(pads) and not count_include_pad):
-        raise NotImplementedError("windows of different sizes")
-    return _in_two_steps(self, kernel, _three(stride, kernel), pads, nn.functional.avg_pool2d)
+    """The average of averages: how many elements a window counts is a product over its dimensions."""
+    kernel, pads = _three(kernel_size, ()), _three(padding, (0,))
+    strides = _three(stride, kernel)
+    # A divisor of its own divides once; the other step sums up.
+    sums = None if divisor_override is None else 1
+
+    def flat(x: torch.Tensor) -> torch.Tensor:
+        windows = (kernel[1:], strides[1:], pads[1:])
+        return functional.avg_pool2d(x, *windows, ceil_mode, count_include_pad, sums)
+
+    def deep(x: torch.Tensor) -> torch.Tensor:
+        windows = ((kernel[0], 1), (strides[0], 1), (pads[0], 0))
+        return functional.avg_pool2d(x, *windows, ceil_mode, count_include_pad, divisor_override)
+
+    return _in_two_steps(self, flat, deep)
 
 
-@decomposition(aten._adaptive_avg_pool3d.default)
+@decomposition(aten.adaptive_avg_pool3d.default, aten._adaptive_avg_pool3d.default)
 def adaptive_avg_pool3d(self: torch.Tensor, output_size: Sequence[int]) -> torch.Tensor:
-    sizes = self.shape[-3:]
-    if any(size % out for size, out in zip(sizes, output_size, strict=True)):
-        raise NotImplementedError("windows of different sizes")
-    kernel = [size // out for size, out in zip(sizes, output_size, strict=True)]
-    return _in_two_steps(self, kernel, kernel, (0, 0, 0), nn.functional.avg_pool2d)
+    depth, height, width = output_size
+
+    def flat(x: torch.Tensor) -> torch.Tensor:
+        return functional.adaptive_avg_pool2d(x, (height, width))
+
+    def deep(x: torch.Tensor) -> torch.Tensor:
+        return functional.adaptive_avg_pool2d(x, (depth, x.shape[-1]))
+
+    return _in_two_steps(self, flat, deep)
 
 
 @decomposition(aten.max_pool3d.default)
@@ -71,12 +76,17 @@ def max_pool3d(
     dilation: Sequence[int] = (1,),
     ceil_mode: bool = False,
 ) -> torch.Tensor:
-    kernel = _three(kernel_size, ())
-    if ceil_mode or any(one != 1 for one in dilation):
-        raise NotImplementedError("dilated windows, or windows over the edge")
-    return _in_two_steps(
-        self, kernel, _three(stride, kernel), _three(padding, (0,)), nn.functional.max_pool2d
-    )
+    kernel, pads, apart = _three(kernel_size, ()), _three(padding, (0,)), _three(dilation, (1,))
+    strides = _three(stride, kernel)
+
+    def flat(x: torch.Tensor) -> torch.Tensor:
+        return functional.max_pool2d(x, kernel[1:], strides[1:], pads[1:], apart[1:], ceil_mode)
+
+    def deep(x: torch.Tensor) -> torch.Tensor:
+        windows = ((kernel[0], 1), (strides[0], 1), (pads[0], 0), (apart[0], 1))
+        return functional.max_pool2d(x, *windows, ceil_mode)
+
+    return _in_two_steps(self, flat, deep)
 
 
 @hookimpl

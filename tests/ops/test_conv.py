@@ -144,9 +144,3 @@ def test_the_core_form(spatial: int) -> None:
         groups=2,
     )
     assert check_lowering(Case(layer, (x,), terms=18)).supported
-
-
-def test_three_spatial_dimensions_are_refused() -> None:
-    layer = torch.nn.Conv3d(2, 2, 2)
-    outcome = check_lowering(Case(layer, (torch.randn(1, 2, 3, 3, 3),)))
-    assert not outcome.supported
