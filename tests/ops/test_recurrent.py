@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 from attrs import frozen
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nnapi_core
@@ -92,6 +92,7 @@ def check(layer: Layer, level: int) -> Outcome:
 
 
 @pytest.mark.parametrize("kind", LAYERS)
+@settings(max_examples=8)
 @given(st.data(), feature_levels())
 def test_layers(kind: str, data: st.DataObject, level: int) -> None:
     outcome = check(data.draw(layers(kind)), level)
@@ -99,6 +100,7 @@ def test_layers(kind: str, data: st.DataObject, level: int) -> None:
 
 
 @pytest.mark.parametrize("kind", CELLS)
+@settings(max_examples=6)
 @given(st.integers(1, 4), st.integers(1, 4), st.integers(1, 3), st.booleans(), feature_levels())
 def test_cells(kind: str, size: int, hidden: int, batch: int, bias: bool, level: int) -> None:
     options = {"nonlinearity": kind.removeprefix("rnn_")} if kind.startswith("rnn_") else {}
