@@ -32,7 +32,7 @@ class Hash {
       mix(word);
     }
     uint64_t rest = bytes;
-    std::memcpy(&rest, p, bytes);
+    if (bytes != 0) std::memcpy(&rest, p, bytes);  // p may be null where there is nothing
     mix(rest);
   }
   template <class T>
