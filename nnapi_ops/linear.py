@@ -9,17 +9,16 @@ from nnapi_core.plugin import (
     Layout,
     Limitation,
     Lowering,
-    Unsupported,
     Value,
     hookimpl,
     lowering,
     lowerings_of,
-    ops,
 )
+from nnapi_ops.arithmetic import plus, times
 from nnapi_ops.matmul import fully_connected, product
+from nnapi_ops.promotion import Number, operand
 
 aten = torch.ops.aten
-Number = bool | int | float
 _UNROLLED = Limitation(
     "products of two computed batches, where the batch is too large to be unrolled", level=1000006
 )
@@ -33,7 +32,7 @@ def linear(nn: Context, input: Value, weight: Value, bias: Value | None) -> Valu
     if weight.rank == 1:
         return matmul(nn, input, weight)
     if bias is not None and bias.rank != 1:
-        return _plus(nn, fully_connected(nn, input, weight, None), bias)
+        return plus(nn, fully_connected(nn, input, weight, None), bias)
     return fully_connected(nn, input, weight, bias)
 
 
@@ -85,7 +84,8 @@ def addmm(nn: Context, self: Value, mat1: Value, mat2: Value, beta: Number, alph
     """
     addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor
     """
-    if alpha == beta == 1 and self.shape == nn.out.shape[-1:]:
+    is_bias = self.dtype.is_floating_point and self.shape == nn.out.shape[-1:]
+    if is_bias and alpha == beta == 1:
         return product(nn, mat1, mat2, bias=self)
     return _added(nn, self, product(nn, mat1, mat2), beta, alpha)
 
@@ -124,20 +124,12 @@ def addbmm(
 
 def _added(nn: Context, addend: Value, result: Value, beta: Number, alpha: Number) -> Value:
     """``beta * addend + alpha * result``; with ``beta`` 0 torch ignores the addend, whatever it holds."""
-    if not nn.out.dtype.is_floating_point and not (alpha == beta == 1):
-        raise Unsupported("factors of integer matrices", beta=beta, alpha=alpha)
     scaled = _scaled(nn, result, alpha)
-    return scaled if beta == 0 else _plus(nn, scaled, _scaled(nn, addend, beta))
+    return scaled if beta == 0 else plus(nn, scaled, _scaled(nn, addend, beta))
 
 
 def _scaled(nn: Context, value: Value, factor: Number) -> Value:
-    if factor == 1:
-        return value
-    return nn.emit(ops.MUL, a=value, b=nn.filled(value, factor))
-
-
-def _plus(nn: Context, a: Value, b: Value) -> Value:
-    return nn.emit(ops.ADD, a=a, b=b, out=nn.out)
+    return value if factor == 1 else times(nn, value, operand(nn, factor, value.dtype))
 
 
 @hookimpl

@@ -9,6 +9,7 @@ import torch
 from attrs import evolve
 
 from nnapi_core.plugin import (
+    Bounds,
     Constant,
     Context,
     Dim,
@@ -46,6 +47,8 @@ def fully_connected(nn: Context, input: Value, weight: Value, bias: Value | None
 
 def product(nn: Context, a: Value, b: Value, *, bias: Value | None = None) -> Value:
     """``a @ b`` of operands of rank 2 and more with broadcast batches, plus ``bias`` for each column."""
+    if not a.dtype.is_floating_point:
+        return _of_integers(nn, a, b)
     if bias is None and _takes_batches(nn, a, b):
         return _batch_matmul(nn, a, b, transpose_b=False)
     return product_of_rows(nn, a, _transposed(nn, b), bias=bias)
@@ -64,16 +67,28 @@ def product_of_rows(nn: Context, a: Value, b: Value, *, bias: Value | None = Non
     else:
         left, right = (_expanded(nn, one, batch) for one in (a, b))
         few = math.prod(left.static_shape[:-2]) <= MOST_UNROLLED
-        result = (_unrolled if few else _grouped)(nn, left, right)
+        result = (_unrolled if few or nn.level < 29 else _grouped)(nn, left, right)
     return nn.reshape(result, (*batch, a.shape[-2], b.shape[-2]))
+
+
+def _of_integers(nn: Context, a: Value, b: Value) -> Value:
+    """BATCH_MATMUL takes int32; floats hold small integers, and their sums, exactly."""
+    inner = Bounds(a.static_shape[-1], a.static_shape[-1])
+    bounds = a.bounds * b.bounds * inner
+    if nn.level >= 1000006 and (a.dtype is torch.int32 or bounds.fits_int32):
+        return _batch_matmul(nn, a, b, transpose_b=False).bounded(bounds)
+    if not all(one.exact_in_float32 for one in (a.bounds, b.bounds, bounds)):
+        raise Unsupported(
+            "sums of products of integers may be larger than NNAPI holds exactly at this level",
+            dtype=a.dtype,
+            target=nn.level,
+        )
+    floats = (nn.cast(one, torch.float32) for one in (a, b))
+    return nn.cast(product(nn, *floats), torch.int32).bounded(bounds)
 
 
 def _takes_batches(nn: Context, a: Value, b: Value) -> bool:
     """Is BATCH_MATMUL the operation to use? A product with one constant matrix is a FULLY_CONNECTED."""
-    if a.dtype is torch.int64:
-        raise Unsupported("sums of products of int64 may not fit int32; cast to torch.int32")
-    if not a.dtype.is_floating_point:
-        return True
     constant = any(one.is_constant and _product(one.shape[:-2]) == 1 for one in (a, b))
     return nn.level >= 1000006 and not constant
 
@@ -152,10 +167,16 @@ def _expanded(nn: Context, value: Value, batch: tuple[Dim, ...]) -> Value:
             lambda array: np.broadcast_to(array, shape), key=("expand", shape), shape=shape
         )
         return Value(evolve(value.spec, shape=shape), repeated)
-    multiples = [1 if one == all_ else all_ for one, all_ in zip(here, batch, strict=True)]
-    if not all(isinstance(count, int) for count in multiples):
-        raise Unsupported("matrices repeated along a free dimension", batch=batch)
-    return nn.emit(ops.TILE, input=value, multiples=[*multiples, 1, 1], shape=(*batch, *matrix))
+    multiples: list[int] = []
+    for one, all_ in zip(here, batch, strict=True):
+        if one != all_ and not isinstance(all_, int):
+            raise Unsupported("matrices repeated along a free dimension", batch=batch)
+        multiples.append(all_ if one != all_ and isinstance(all_, int) else 1)
+    if nn.level >= 29:
+        return nn.emit(ops.TILE, input=value, multiples=[*multiples, 1, 1], shape=(*batch, *matrix))
+    for dim, count in enumerate(multiples):
+        value = join(nn, [value] * count, dim)
+    return value
 
 
 def _product(dims: tuple[Dim, ...]) -> Dim:

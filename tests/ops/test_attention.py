@@ -54,17 +54,17 @@ def check(
 def test_without_a_mask(
     qkv: tuple[torch.Tensor, ...], causal: bool, scale: float | None, level: int
 ) -> None:
-    assert check(attention, qkv, level, is_causal=causal, scale=scale) or level < 29
+    assert check(attention, qkv, level, is_causal=causal, scale=scale) or level == 27
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(st.data(), operands(), st.booleans(), feature_levels())
 def test_masks(
     data: st.DataObject, qkv: tuple[torch.Tensor, ...], constant: bool, level: int
 ) -> None:
     mask = data.draw(masks(qkv[0], qkv[1]))
     if constant:
-        assert check(attention, qkv, level, mask) or level < 29
+        assert check(attention, qkv, level, mask) or level == 27
     else:
         assert check(attention, (*qkv, mask), level) or level < 29
 

@@ -22,7 +22,7 @@ def test_sliding_windows(kind: str, data: st.DataObject, level: int) -> None:
     if kind == "average":  # torch asks for this in three dimensions
         sizes = tuple(max(pair) for pair in zip(sizes, options["kernel_size"], strict=True))
     batch = data.draw(st.sampled_from([(2,), (1, 2), (2, 3)]))
-    x = data.draw(tensors(shape=(*batch, *sizes)))
+    x = data.draw(tensors(shape=(*batch, *sizes))).contiguous()
     function: Any = functional.max_pool3d
     if kind == "average":
         function = functional.avg_pool3d
