@@ -90,8 +90,10 @@ def _at_least(
 
 
 def _narrow(known: dict[Node, Parameter], node: Node, bounds: Bounds) -> None:
-    if bounds.least <= bounds.greatest:  # else the loop is never entered
-        known[node] = evolve(known[node], bounds=bounds)
+    if bounds.least > bounds.greatest:
+        # The round never begins: what it would begin with does not matter.
+        bounds = Bounds(known[node].bounds.least, known[node].bounds.least)
+    known[node] = evolve(known[node], bounds=bounds)
 
 
 def _is_integer(known: dict[Node, Parameter], node: Any) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch._higher_order_ops import scan, while_loop
 from torch._higher_order_ops.map import map as torch_map
@@ -38,6 +38,65 @@ def check(function: Callable[..., Any], *args: torch.Tensor, level: int = 30) ->
 
 def random(seed: int, *shape: int) -> torch.Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+PIECES: dict[str, Callable[[Model, torch.Tensor], torch.Tensor]] = {
+    "linear": lambda model, x: model.linear(x),
+    "offset": lambda model, x: x * 0.5 + model.offset,
+    "in place": lambda model, x: (x + 1).relu_(),
+    "tanh": lambda model, x: torch.tanh(x),
+    "constant": lambda model, x: torch.ones(2, 4),
+    "copy": lambda model, x: x.clone(),
+}
+
+
+def pieces() -> st.SearchStrategy[str]:
+    return st.sampled_from(sorted(PIECES))
+
+
+@st.composite
+def programs(draw: st.DrawFn, depth: int = 2) -> Callable[[Model, torch.Tensor], torch.Tensor]:
+    """A random function of a (2, 4) tensor: pieces, and conditions and loops over further programs."""
+    kind = draw(st.sampled_from(["cond", "while", "piece"] if depth else ["piece"]))
+    before = PIECES[draw(pieces())]
+    if kind == "piece":
+        return before
+    one = draw(programs(depth=depth - 1))
+    if kind == "cond":
+        other = draw(programs(depth=depth - 1))
+        limit = draw(st.sampled_from([-2.0, 0.0, 2.0]))
+
+        def branching(model: Model, x: torch.Tensor) -> torch.Tensor:
+            x = before(model, x)
+            return torch.cond(
+                x.sum() > limit, lambda x: one(model, x), lambda x: other(model, x), (x,)
+            )
+
+        return branching
+    rounds = draw(st.integers(0, 3))
+
+    def looping(model: Model, x: torch.Tensor) -> torch.Tensor:
+        x = before(model, x)
+        start = torch.zeros((), dtype=torch.int64)
+        return while_loop(
+            lambda i, x: (i < rounds) & (x.sum() < 50),
+            lambda i, x: (i + 1, one(model, x)),
+            (start, x),
+        )[1]
+
+    return looping
+
+
+@settings(max_examples=10)
+@given(programs(), st.integers(0, 50))
+def test_random_programs(program: Callable[..., Any], seed: int) -> None:
+    try:
+        outcome = check(program, random(seed, 2, 4))
+    except nnapi_core.ConversionError as error:
+        # torch.export itself fails on conditions in loops whose branches give constants.
+        assume("torch.export cannot trace" not in str(error))
+        raise
+    assert outcome.supported, outcome.reasons
 
 
 @pytest.mark.parametrize("sign", [1, -1])

@@ -61,7 +61,8 @@ class _Merger:
         self._free: dict[Dim, int] = {}
         self._outputs = set(model.outputs)
         # What cannot be an output in the place of another.
-        self._taken = {*model.inputs, *model.outputs}
+        fixed = (i for i, operand in enumerate(model.operands) if not operand.is_variable)
+        self._taken = {*model.inputs, *model.outputs, *fixed}
 
     def merged(self) -> Model:
         for operation in self._model.operations:
