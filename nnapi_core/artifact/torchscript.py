@@ -59,6 +59,7 @@ def scripted(parts: Parts, weights: list[torch.Tensor]) -> Any:
                 torch.zeros([int(d) for d in node.meta["val"].shape], dtype=node.meta["val"].dtype)
                 for node in module.graph.find_nodes(op="placeholder")
             )
+            _check_traceable(stage["program"], module)
             setattr(root, f"stage_{number}", torch.jit.trace(module.eval(), examples))  # type: ignore[no-untyped-call]
     for name, constant in parts.manifest["constants"].items():
         data = np.frombuffer(base64.b64decode(constant["data"]), constant["dtype"]).copy()
@@ -69,6 +70,16 @@ def scripted(parts: Parts, weights: list[torch.Tensor]) -> Any:
     module = torch.jit.script(root)
     module.define(forward_source(parts.manifest))
     return module
+
+
+def _check_traceable(name: str, module: torch.fx.GraphModule) -> None:
+    """A trace would hold the path that the example takes, and no other."""
+    for node in module.graph.nodes:
+        if isinstance(node.target, torch._ops.HigherOrderOperator):
+            raise ConversionError(
+                f"the CPU stage {name} holds {node.target} ({node.name}), which TorchScript cannot say; "
+                "save it as .nnapi"
+            )
 
 
 def _stock_stage(parts: Parts, stage: dict[str, Any], weights: list[torch.Tensor]) -> StockStage:

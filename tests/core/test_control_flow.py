@@ -222,6 +222,9 @@ def test_a_refused_branch_runs_in_torch(level: int, tmp_path: Any) -> None:
     assert ("i0" if level == 30 else "feature level 30") in row.reason
     converted.save(tmp_path / "model.nnapi")
     loaded = nnapi_runtime.load(tmp_path / "model.nnapi")
+    with pytest.raises(nnapi_core.ConversionError, match=r"save it as \.nnapi"):
+        converted.save(tmp_path / "model.ptl")
+    assert not (tmp_path / "model.ptl").exists()
     for seed in range(4):
         x = 3 * random(seed, 2, 4)
         with torch.no_grad():
