@@ -10,6 +10,7 @@ from attrs import evolve
 from nnapi_core.plugin import (
     Context,
     Layout,
+    Limitation,
     Lowering,
     Order,
     TensorSpec,
@@ -23,12 +24,24 @@ from nnapi_ops.bias import bias_or_zeros
 from nnapi_ops.images import as_image, from_image, image_out
 from nnapi_ops.kernels import zero_stuffed
 from nnapi_ops.parts import join, split
+from nnapi_ops.phases import by_phases
 from nnapi_ops.windows import Span, per_dimension
 
 aten = torch.ops.aten
 
 
-@lowering(aten.conv_transpose1d.default, aten.conv_transpose2d.input, layout=Layout.IMAGE)
+@lowering(
+    aten.conv_transpose1d.default,
+    aten.conv_transpose2d.input,
+    layout=Layout.IMAGE,
+    limitations=[
+        Limitation("transposed convolution with computed weights", level=29),
+        Limitation("transposed convolution with computed weights and dilation"),
+        Limitation(
+            "an infinite element becomes NaN between the taps of a dilated transposed kernel"
+        ),
+    ],
+)
 def transposed_convolution(
     nn: Context,
     input: Value,
@@ -70,6 +83,8 @@ def _groups(
 ) -> Value:
     if height.is_dilated or width.is_dilated:
         weight = zero_stuffed(weight, height.dilation, width.dilation)
+        height = evolve(height, kernel=height.reach, dilation=1)
+        width = evolve(width, kernel=width.reach, dilation=1)
     images = split(nn, image, 1, groups)
     weights = split(nn, weight, 0, groups)
     biases = [None] * groups if bias is None else split(nn, bias, 0, groups)
@@ -90,6 +105,8 @@ def _one_group(
     width: Span,
     out: TensorSpec,
 ) -> Value:
+    if nn.level < 29:
+        return by_phases(nn, image, weight, bias, height, width, out)
     kernels = nn.arrange(nn.permute(weight, (1, 0, 2, 3)), Order.CHANNELS_LAST)
     return nn.emit(
         ops.TRANSPOSE_CONV_2D,

@@ -64,10 +64,22 @@ def test_conv_transpose2d_in_float16(outcome: Outcome) -> None:
     assert outcome.supported, outcome.reasons
 
 
-@settings(max_examples=15)
-@given(outcomes(spatial=2, levels=st.sampled_from([27, 28])))
+@given(outcomes(spatial=2, levels=st.just(28)))
 def test_before_the_operation_existed(outcome: Outcome) -> None:
-    assert outcome.supported or outcome.reasons
+    assert outcome.supported, outcome.reasons
+
+
+@settings(max_examples=12)
+@given(outcomes(spatial=1, levels=st.just(28)))
+def test_one_dimension_before_the_operation_existed(outcome: Outcome) -> None:
+    assert outcome.supported, outcome.reasons
+
+
+@pytest.mark.parametrize(("kernel", "stride"), [(2, 2), (3, 3), (1, 1), (1, 2)])
+def test_windows_side_by_side_need_nothing_new(kernel: int, stride: int) -> None:
+    layer = torch.nn.ConvTranspose2d(3, 4, kernel, stride, output_padding=stride - kernel)
+    outcome = check_lowering(Case(layer, (torch.randn(2, 3, 4, 5),), 27, 3, 4))
+    assert outcome.supported, outcome.reasons
 
 
 def test_the_core_form() -> None:
