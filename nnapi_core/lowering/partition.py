@@ -70,7 +70,7 @@ def partition(
     progress(len(nodes), len(nodes))
     if not refusals:
         return _finished(program, [(Device.NNAPI, nodes)], refusals, lambda _: dry)
-    work = cache(macs)
+    work = _work(program)
     while True:
         groups = groups_of(nodes, refusals)
         refused = too_small(groups, rule, work)
@@ -81,6 +81,19 @@ def partition(
         if not refused:
             return _finished(program, groups, refusals, lowerers.__getitem__)
         refusals.update(refused)
+
+
+def _work(program: Program) -> Callable[[Node], int]:
+    """Multiply-accumulates of a node. Control flow has those of its branches, and one for each of their nodes."""
+
+    @cache
+    def work(node: Node) -> int:
+        inner = [
+            one for branch in program.branches.get(node, ()) for one in branch.program.operations()
+        ]
+        return macs(node) + sum(map(macs, inner)) + len(inner)
+
+    return work
 
 
 def _lower_groups(
