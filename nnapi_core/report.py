@@ -87,7 +87,8 @@ def make_report(program: Program, partition: Partition, parts: Parts | None, lev
     emitted: dict[str, list[str]] = {}
     counts: Counter[str] = Counter()
     for lowered in parts.lowered.values() if parts else ():
-        for operation in lowered.model.operations:
+        models = (lowered.model, *lowered.model.submodels())
+        for operation in (one for model in models for one in model.operations):
             emitted.setdefault(operation.origin.node, []).append(operation.spec.name)
             counts[operation.spec.name] += 1
     rows = []
