@@ -1,6 +1,7 @@
 #include "host/execution.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "host/error.h"
@@ -154,6 +155,25 @@ Status Execution::run(uint64_t duration, Failure* failure) {
   return collect(*frame, status, failure);
 }
 
+namespace {
+
+// A quantised input, from the client's scale and zero point to the model's.
+const void* in_model_steps(const Operand& operand, Argument* input) {
+  const bool is_signed = operand.type == ANEURALNETWORKS_TENSOR_QUANT8_ASYMM_SIGNED;
+  const double ratio = static_cast<double>(input->scale) / operand.scale;
+  const double least = is_signed ? -128 : 0, most = is_signed ? 127 : 255;
+  const auto* from = static_cast<const uint8_t*>(input->data);
+  input->converted.resize(input->length);
+  for (size_t i = 0; i < input->length; ++i) {
+    const int value = is_signed ? static_cast<int8_t>(from[i]) : from[i];
+    const double step = std::round((value - input->zero_point) * ratio) + operand.zero_point;
+    input->converted[i] = static_cast<uint8_t>(static_cast<int>(std::clamp(step, least, most)));
+  }
+  return input->converted.data();
+}
+
+}  // namespace
+
 Status Execution::bind(Frame& frame, Failure* failure) {
   for (uint32_t i = 0; i < inputs_.size(); ++i) {
     const Argument& input = inputs_[i];
@@ -171,6 +191,8 @@ Status Execution::bind(Frame& frame, Failure* failure) {
         return ANEURALNETWORKS_BAD_DATA;
       }
       data = input.memory->data();
+    } else if (input.scale > 0.0f) {
+      data = in_model_steps(operand_of(Role::kInput, i), &inputs_[i]);
     }
     frame.set_input(i, data, shape_of(input.dimensions));
   }

@@ -22,6 +22,10 @@ struct Argument {
   void* data = nullptr;
   size_t length = 0;
   std::shared_ptr<Memory> memory;  // where data is, unless it is the client's own
+  // Of a quantised input whose client counts in other steps than the model: the client's.
+  float scale = 0.0f;
+  int32_t zero_point = 0;
+  std::vector<uint8_t> converted;  // and the data in the model's steps
   // Of an output, after a computation.
   Shape result;
   bool insufficient = false;

@@ -10,6 +10,15 @@ const char* function_of(Role role) {
   return role == Role::kInput ? "Execution_setInput" : "Execution_setOutput";
 }
 
+// Stock PyTorch gives each input its own tensor's scale and zero point. NNAPI calls for the
+// model's; where they differ, the values are brought into the model's steps rather than misread.
+bool counts_otherwise(const ANeuralNetworksOperandType& given, const Operand& operand) {
+  const bool quantised = operand.type == ANEURALNETWORKS_TENSOR_QUANT8_ASYMM ||
+                         operand.type == ANEURALNETWORKS_TENSOR_QUANT8_ASYMM_SIGNED;
+  return quantised && given.type == operand.type && given.scale > 0.0f &&
+         (given.scale != operand.scale || given.zeroPoint != operand.zero_point);
+}
+
 }  // namespace
 
 const Operand& Execution::operand_of(Role role, uint32_t index) const {
@@ -72,6 +81,10 @@ Status Execution::set_pointer(Role role, uint32_t index, const ANeuralNetworksOp
                 function_of(role), index, data ? "not " : "", length);
   if (data != nullptr)
     if (Status status = check_length(role, index, set.dimensions, length)) return status;
+  if (role == Role::kInput && type != nullptr && counts_otherwise(*type, operand_of(role, index))) {
+    set.scale = type->scale;
+    set.zero_point = type->zeroPoint;
+  }
   set.given = true;
   set.omitted = data == nullptr;
   set.data = data;

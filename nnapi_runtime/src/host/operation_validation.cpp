@@ -137,7 +137,10 @@ Status check_operation(const std::vector<Operand>& operands, OperationNode* chec
 }
 
 std::string rank_fault(const OperationNode& node, size_t i, size_t rank) {
-  const uint32_t least = node.entry->min_rank, most = node.entry->max_rank;
+  const uint32_t least = node.entry->min_rank;
+  // RESHAPE moves no data, so it takes any rank here, as stock PyTorch's converter emits it.
+  const uint32_t most =
+      node.entry->code == ANEURALNETWORKS_RESHAPE ? kMaxRank : node.entry->max_rank;
   if (node.rules[i] != node.ranked || (rank >= least && rank <= most)) return "";
   return format("input %zu (%s, operand %u) has rank %zu, must be at %s %u", i, node.rules[i]->name,
                 node.inputs[i], rank, rank < least ? "least" : "most", rank < least ? least : most);
