@@ -24,12 +24,11 @@ from nnapi_core.plugin import (
 )
 from nnapi_ops.images import as_plane, from_image, plane_out
 from nnapi_ops.parts import crop
-from nnapi_ops.windows import Span, pad_zeros, per_dimension, window_operands
+from nnapi_ops.windows import Numbers, Span, fitted, pad_zeros, spans_of, window_operands
 
 aten = torch.ops.aten
 _DILATION = Limitation("max pooling with dilation", level=29)
 _INDICES = Limitation("indices of the largest elements, where they are used")
-Numbers = Sequence[int] | int
 
 
 @lowering(aten.max_pool1d.default, layout=Layout.TORCH, limitations=[_DILATION])
@@ -45,7 +44,7 @@ def max_pool1d(
     """
     max_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> Tensor
     """
-    return _max_pool(nn, self, _spans(1, kernel_size, stride, padding, dilation), ceil_mode)
+    return _max_pool(nn, self, spans_of(1, kernel_size, stride, padding, dilation), ceil_mode)
 
 
 @lowering(aten.max_pool2d.default, layout=Layout.IMAGE, limitations=[_DILATION])
@@ -61,7 +60,7 @@ def max_pool2d(
     """
     max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor
     """
-    return _max_pool(nn, self, _spans(2, kernel_size, stride, padding, dilation), ceil_mode)
+    return _max_pool(nn, self, spans_of(2, kernel_size, stride, padding, dilation), ceil_mode)
 
 
 @lowering(
@@ -79,7 +78,7 @@ def max_pool1d_with_indices(
     """
     max_pool1d_with_indices(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> (Tensor, Tensor)
     """
-    spans = _spans(1, kernel_size, stride, padding, dilation)
+    spans = spans_of(1, kernel_size, stride, padding, dilation)
     return _max_pool(nn, self, spans, ceil_mode), None
 
 
@@ -98,7 +97,7 @@ def max_pool2d_with_indices(
     """
     max_pool2d_with_indices(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> (Tensor, Tensor)
     """
-    spans = _spans(2, kernel_size, stride, padding, dilation)
+    spans = spans_of(2, kernel_size, stride, padding, dilation)
     return _max_pool(nn, self, spans, ceil_mode), None
 
 
@@ -115,7 +114,7 @@ def avg_pool1d(
     """
     avg_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], bool ceil_mode=False, bool count_include_pad=True) -> Tensor
     """
-    spans = _spans(1, kernel_size, stride, padding, 1)
+    spans = spans_of(1, kernel_size, stride, padding, 1)
     return _average_pool(nn, self, spans, ceil_mode, count_include_pad, None)
 
 
@@ -133,21 +132,13 @@ def avg_pool2d(
     """
     avg_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor
     """
-    spans = _spans(2, kernel_size, stride, padding, 1)
+    spans = spans_of(2, kernel_size, stride, padding, 1)
     return _average_pool(nn, self, spans, ceil_mode, count_include_pad, divisor_override)
-
-
-def _spans(
-    spatial: int, kernel_size: Numbers, stride: Numbers, padding: Numbers, dilation: Numbers
-) -> list[Span]:
-    """Windows as torch says them; without a stride they lie side by side."""
-    given = (kernel_size, stride or kernel_size, dilation, padding, padding)
-    return [Span(*one) for one in zip(*(per_dimension(g, spatial) for g in given), strict=True)]
 
 
 def _max_pool(nn: Context, input: Value, spans: Sequence[Span], ceil_mode: bool) -> Value:
     plane, out = as_plane(nn, input, len(spans)), plane_out(nn, len(spans))
-    height, width = _fitted((Span(1), *spans)[-2:], plane, out, ceil_mode)
+    height, width = fitted((Span(1), *spans)[-2:], plane, out, ceil_mode)
     if height.is_dilated or width.is_dilated:
         return from_image(nn, _dilated_maximum(nn, plane, height, width, out))
     pooled = nn.emit(
@@ -159,20 +150,6 @@ def _max_pool(nn: Context, input: Value, spans: Sequence[Span], ceil_mode: bool)
         **window_operands(height, width),
     )
     return from_image(nn, pooled)
-
-
-def _fitted(
-    spans: Sequence[Span], plane: Value, out: TensorSpec, ceil_mode: bool
-) -> tuple[Span, Span]:
-    """With ``ceil_mode``, the padding after the image that completes the last window."""
-    if ceil_mode:
-        sizes, steps = plane.static_shape[2:], out.static_shape[2:]
-        spans = [
-            evolve(span, after=max(0, (step - 1) * span.stride + span.reach - size - span.before))
-            for span, size, step in zip(spans, sizes, steps, strict=True)
-        ]
-    height, width = spans
-    return height, width
 
 
 def _dilated_maximum(
@@ -211,7 +188,7 @@ def _average_pool(
     """NNAPI divides by the number of elements that are not padding; any other divisor is a factor afterwards."""
     plane, out = as_plane(nn, input, len(spans)), plane_out(nn, len(spans))
     given = (Span(1), *spans)[-2:]
-    height, width = _fitted(given, plane, out, ceil_mode)
+    height, width = fitted(given, plane, out, ceil_mode)
     is_padded = any(span.is_padded for span in (*given, height, width))
     factor = None
     if divisor is not None or (count_include_pad and is_padded):

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from attrs import evolve, frozen
 
-from nnapi_core.plugin import Context, Dim, SymbolicDim, Unsupported, Value, ops
+from nnapi_core.plugin import Context, Dim, SymbolicDim, TensorSpec, Unsupported, Value, ops
 
 
 @frozen
@@ -49,10 +49,35 @@ class Span:
         return (size + self.before + self.after - self.reach) // self.stride + 1
 
 
-def per_dimension(given: Sequence[int] | int, count: int) -> list[int]:
+Numbers = Sequence[int] | int
+
+
+def per_dimension(given: Numbers, count: int) -> list[int]:
     """Torch takes a number, one number in a list, or a number for each dimension."""
     numbers = [given] if isinstance(given, int) else list(given)
     return numbers * count if len(numbers) == 1 else numbers
+
+
+def spans_of(
+    spatial: int, kernel_size: Numbers, stride: Numbers, padding: Numbers, dilation: Numbers
+) -> list[Span]:
+    """The windows of a pooling as torch says them; without a stride they lie side by side."""
+    given = (kernel_size, stride or kernel_size, dilation, padding, padding)
+    return [Span(*one) for one in zip(*(per_dimension(g, spatial) for g in given), strict=True)]
+
+
+def fitted(
+    spans: Sequence[Span], image: Value, out: TensorSpec, ceil_mode: bool
+) -> tuple[Span, Span]:
+    """Windows over height and width; with ``ceil_mode``, padded after the image so that the last one is whole."""
+    if ceil_mode:
+        sizes, steps = image.static_shape[2:], out.static_shape[2:]
+        spans = [
+            evolve(span, after=max(0, (step - 1) * span.stride + span.reach - size - span.before))
+            for span, size, step in zip(spans, sizes, steps, strict=True)
+        ]
+    height, width = spans
+    return height, width
 
 
 def window_operands(height: Span, width: Span) -> dict[str, Any]:

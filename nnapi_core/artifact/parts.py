@@ -11,6 +11,7 @@ from attrs import frozen
 from torch.fx import GraphModule, Node
 
 from nnapi_core.errors import ConversionError
+from nnapi_core.graph.decompose import spell_out
 from nnapi_core.graph.program import Program
 from nnapi_core.lowering.lower import Border, LoweredModel
 from nnapi_core.lowering.partition import Partition, Stage
@@ -168,6 +169,7 @@ def torch_stage(program: Program, stage: Stage) -> GraphModule:
                 name = f"constant_{len(mapping)}"
                 root.register_buffer(name, program.constants[node].load().detach())
                 mapping[node] = graph.get_attr(name)
+                mapping[node].meta["val"] = node.meta["val"]
             elif node.op == "get_attr":
                 setattr(root, str(node.target), program.attributes[str(node.target)])
                 mapping[node] = graph.get_attr(str(node.target))
@@ -178,4 +180,5 @@ def torch_stage(program: Program, stage: Stage) -> GraphModule:
     for node in stage.nodes:
         copied(node)
     graph.output(tuple(copied(node) for node in stage.outputs))
+    spell_out(graph)
     return GraphModule(root, graph)

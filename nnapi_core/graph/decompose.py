@@ -14,7 +14,7 @@ import torch.utils._pytree as pytree
 from torch._decomp import _core_aten_decompositions_post_autograd, decomposition_table
 from torch._ops import OpOverload
 from torch._subclasses.functional_tensor import dispatch_functionalize
-from torch.fx import Node
+from torch.fx import Graph, GraphModule, Node
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from nnapi_core.graph.program import Program, TorchConstant
@@ -36,8 +36,7 @@ def _decomposition(target: OpOverload, registry: Registry) -> Callable[..., Any]
         return registry.decompositions[target].function
     if target in _core_table():
         return _core_table()[target]
-    name: str = target.name()  # type: ignore[no-untyped-call]
-    if torch._C._dispatch_has_kernel_for_dispatch_key(name, "CompositeImplicitAutograd"):
+    if _is_composite(target):
         return target.decompose
     return decomposition_table.get(target)
 
@@ -60,8 +59,22 @@ def decompose(program: Program, registry: Registry) -> None:
         pending.extend(inlined)
 
 
-def _inline(program: Program, node: Node, function: Callable[..., Any]) -> list[Node]:
-    """Replaces one node by the trace of ``function``; returns the new nodes (none: it could not be traced)."""
+def spell_out(graph: Graph) -> None:
+    """Composite operators of plugins become what they are composed of: stock PyTorch has not got them."""
+    for node in list(graph.nodes):
+        target = node.target
+        if isinstance(target, OpOverload) and target.namespace != "aten" and _is_composite(target):
+            nodes, inner = _traced(node, target.decompose)
+            splice({}, node, inner, nodes)
+
+
+def _is_composite(target: OpOverload) -> bool:
+    name: str = target.name()  # type: ignore[no-untyped-call]
+    return torch._C._dispatch_has_kernel_for_dispatch_key(name, "CompositeImplicitAutograd")
+
+
+def _traced(node: Node, function: Callable[..., Any]) -> tuple[list[Node], GraphModule]:
+    """The nodes among the arguments of a call, and what ``function`` does with them."""
     flat, spec = pytree.tree_flatten((node.args, node.kwargs))
     positions = [index for index, value in enumerate(flat) if isinstance(value, Node)]
     nodes = [flat[index] for index in positions]
@@ -75,11 +88,15 @@ def _inline(program: Program, node: Node, function: Callable[..., Any]) -> list[
         # A named tuple would become a call in the graph.
         return tuple(result) if isinstance(result, tuple) else result
 
+    with torch.no_grad():
+        trace = make_fx(dispatch_functionalize(traced), _allow_non_fake_inputs=True)
+        return nodes, trace(*(one.meta["val"] for one in nodes))
+
+
+def _inline(program: Program, node: Node, function: Callable[..., Any]) -> list[Node]:
+    """Replaces one node by the trace of ``function``; returns the new nodes (none: it could not be traced)."""
     try:
-        with torch.no_grad():
-            inner = make_fx(dispatch_functionalize(traced), _allow_non_fake_inputs=True)(
-                *(one.meta["val"] for one in nodes)
-            )
+        nodes, inner = _traced(node, function)
     except Exception:
         # Not traceable: the operator stays whole, and is refused by name if nothing lowers it.
         return []
