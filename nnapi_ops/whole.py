@@ -99,6 +99,8 @@ def l2_pool2d(
 def find_patterns(program: Any) -> None:
     """Rewrites the torch graph of ``program``."""
     for node in list(program.graph.nodes):
+        if len(node.args) != 2 or node.kwargs:
+            continue
         if node.target is aten.div.Tensor:
             found = _matched_response(node)
         elif node.target is aten.pow.Tensor_Scalar and node.args[1] == 0.5:
@@ -158,10 +160,10 @@ def _matched_l2_pool(node: Node) -> Node | None:
     if not by_sign:
         return None
     _, scaled, product, _, averaged, square = by_sign
+    x, rest = square.args[0], list(averaged.args[2:])
     if len(rest) > 3:
         return None
     by_size = _chain(product.args[1], aten.relu.default, aten.abs.default)
-    x, rest = square.args[0], list(averaged.args[2:])
     height, width = per_dimension(averaged.args[1], 2)
     stride, padding, ceil_mode = rest + [[], [0, 0], False][len(rest) :]
     expected = (
