@@ -88,7 +88,8 @@ def abs(nn: Context, self: Value) -> Value:
 @lowering(aten.square.default, layout=Layout.ANY, limitations=[INT64_OVERFLOW])
 def square(nn: Context, self: Value) -> Value:
     """square(Tensor self) -> Tensor"""
-    return times(nn, self, self)
+    value = nn.cast(self, nn.out.dtype)
+    return times(nn, value, value)
 
 
 @lowering(aten.addcmul.default, layout=Layout.SAME, limitations=[INT64_OVERFLOW])

@@ -22,7 +22,8 @@ def looked_up(nn: Context, table: Value, dim: int, index: Value) -> Value:
     if index.rank == 1:
         return gathered(nn, table, dim, index)
     shape: tuple[Dim, ...] = (*table.shape[:dim], *index.shape, *table.shape[dim + 1 :])
-    if table.dtype is not torch.bool and len(shape) <= 4 and table.rank <= 4 and index.rank:
+    few = len(shape) <= 4 and table.rank <= 4
+    if nn.level >= 29 and few and index.rank and table.dtype is not torch.bool:
         table = nn.arrange(table, Order.TORCH)
         found = nn.emit(ops.GATHER, input=table, axis=table.axis(dim), indices=index, shape=shape)
         return evolve(found, spec=evolve(found.spec, order=Order.TORCH), known=table.known)

@@ -15,6 +15,7 @@ from nnapi_core.plugin import (
     lowerings_of,
     ops,
 )
+from nnapi_ops.picking import addressable
 
 aten = torch.ops.aten
 
@@ -52,7 +53,8 @@ def log_softmax(
 def _along(nn: Context, spec: OperationSpec, value: Value, dim: int) -> Value:
     value = nn.cast(value, nn.out.dtype)
     if nn.level >= 29 or spec is not ops.SOFTMAX:
-        return nn.emit(spec, input=value, beta=1.0, axis=value.axis(dim))
+        view, axis = addressable(nn, value, dim)
+        return nn.reshape(nn.emit(spec, input=view, beta=1.0, axis=view.axis(axis)), value.shape)
     # Before level 29 it works along the last dimension of two or four.
     rank = value.rank
     if rank == 4 and dim % rank == value.order.permutation(rank)[-1]:

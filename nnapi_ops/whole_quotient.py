@@ -6,6 +6,9 @@ rounding (products of half-length factors are exact), and corrects the quotient 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import torch
 
@@ -17,6 +20,8 @@ from nnapi_ops.choice import chosen
 _HALF = 1 << 12
 # Beyond, the split overflows.
 _LARGEST = 1e34
+
+Array = np.ndarray[Any, Any]
 
 
 def floored(nn: Context, a: Value, b: Value) -> Value:
@@ -43,6 +48,11 @@ def truncated(nn: Context, a: Value, b: Value) -> Value:
     _check(a, b)
     if a.dtype.is_floating_point:
         return truncated_to_integers(nn, nn.emit(ops.DIV, a=a, b=b))
+    if nn.level < 30:
+        bounds = _quotient_bounds(a, b)
+        return nn.cast(
+            truncated_to_integers(nn, _float_quotient(nn, a, b)).bounded(bounds), a.dtype
+        )
     down = _floored_integers(nn, a, b)
     inexact = nn.emit(ops.NOT_EQUAL, a=nn.emit(ops.MUL, a=down, b=b), b=a)
     below = nn.emit(ops.LESS, a=down, b=nn.constant(0, a.dtype))
@@ -54,11 +64,7 @@ def remaining(nn: Context, a: Value, b: Value, *, of_divisor: bool) -> Value:
     """What remains of ``a / b``, with the sign of the divisor (``remainder``) or of the dividend (``fmod``)."""
     _check(a, b)
     if not a.dtype.is_floating_point:
-        whole = floored(nn, a, b) if of_divisor else truncated(nn, a, b)
-        # The product may wrap around; so does the difference, back to where it belongs.
-        rest = nn.emit(ops.SUB, a=a, b=nn.emit(ops.MUL, a=whole, b=b))
-        largest = max(abs(b.bounds.least), abs(b.bounds.greatest)) - 1
-        return rest.bounded(Bounds(-largest, largest).clamped(-(2**31), 2**31 - 1))
+        return _remaining_integers(nn, a, b, floored if of_divisor else truncated)
     wide, divisor = nn.cast(a, torch.float32), nn.cast(b, torch.float32)
     zero = nn.constant(0.0, torch.float32)
     _, size = _divided(nn, wide, divisor)
@@ -94,17 +100,24 @@ def _rest(nn: Context, a: Value, b: Value, whole: Value) -> Value:
     """``a - whole * b`` without rounding."""
     product = times(nn, whole, b)
     difference = minus(nn, a, product)
-    high, low = _split(nn, b)
-    if low is None:
+    if b.is_constant and _has_two_bits(b.array()):
         return difference
+    high, low = _split(nn, b)
     upper = times(
         nn, nn.filled(whole, _HALF), _floor(nn, times(nn, whole, nn.filled(whole, 1 / _HALF)))
     )
     lower = minus(nn, whole, upper)
     error = minus(nn, times(nn, upper, high), product)
-    for x, y in ((upper, low), (lower, high), (lower, low)):
+    pairs = [(upper, low), (lower, high), (lower, low)] if low else [(lower, high)]
+    for x, y in pairs:
         error = plus(nn, error, times(nn, x, y))
     return minus(nn, difference, error)
+
+
+def _has_two_bits(array: Array) -> bool:
+    """Are these numbers so short (1, 2, 3, 0.75 …) that a quotient below 2**22 times any is exact?"""
+    mantissa, _ = np.frexp(np.abs(array.astype(np.float64)))
+    return bool((mantissa * 4 == np.floor(mantissa * 4)).all())
 
 
 def _split(nn: Context, b: Value) -> tuple[Value, Value | None]:
@@ -120,14 +133,32 @@ def _split(nn: Context, b: Value) -> tuple[Value, Value | None]:
     return upper, minus(nn, b, upper)
 
 
+def _remaining_integers(
+    nn: Context, a: Value, b: Value, divide: Callable[[Context, Value, Value], Value]
+) -> Value:
+    largest = max(abs(b.bounds.least), abs(b.bounds.greatest)) - 1
+    bounds = Bounds(-largest, largest).clamped(-(2**31), 2**31 - 1)
+    whole = divide(nn, a, b)
+    if nn.level >= 30:
+        # The product may wrap around; so does the difference, back to where it belongs.
+        return nn.emit(ops.SUB, a=a, b=nn.emit(ops.MUL, a=whole, b=b)).bounded(bounds)
+    floats = [nn.cast(one, torch.float32) for one in (a, whole, b)]
+    rest = minus(nn, floats[0], times(nn, floats[1], floats[2]))
+    return nn.cast(rest.bounded(bounds), a.dtype)
+
+
 def _floored_integers(nn: Context, a: Value, b: Value) -> Value:
     bounds = _quotient_bounds(a, b)
     if nn.level >= 30:
         return nn.emit(ops.DIV, a=a, b=b, dtype=a.dtype).bounded(bounds)
+    return nn.cast(_floor(nn, _float_quotient(nn, a, b)).bounded(bounds), a.dtype)
+
+
+def _float_quotient(nn: Context, a: Value, b: Value) -> Value:
+    """Of integers so small that rounding it never reaches the next integer."""
     if not (a.bounds.exact_in_float32 and b.bounds.exact_in_float32):
         raise Unsupported("dividing integers beyond 2**24 needs feature level 30")
-    quotient = nn.emit(ops.DIV, a=nn.cast(a, torch.float32), b=nn.cast(b, torch.float32))
-    return nn.cast(_floor(nn, quotient).bounded(bounds), a.dtype)
+    return nn.emit(ops.DIV, a=nn.cast(a, torch.float32), b=nn.cast(b, torch.float32))
 
 
 def _quotient_bounds(a: Value, b: Value) -> Bounds:
@@ -141,10 +172,14 @@ def _quotient_bounds(a: Value, b: Value) -> Bounds:
 def _check(a: Value, b: Value) -> None:
     if a.dtype is torch.bool:
         raise Unsupported("whole quotients of booleans")
-    if b.is_constant and not a.dtype.is_floating_point and not _is_constant_without_zero(b):
+    if not b.is_constant:
+        return
+    if a.dtype.is_floating_point:
+        largest = float(np.abs(b.array().astype(np.float64)).max())
+        if not largest <= _LARGEST:
+            raise Unsupported("the divisor is too large", divisor=largest, most=_LARGEST)
+    elif not _is_constant_without_zero(b):
         raise Unsupported("an integer division by zero")
-    if b.is_constant and a.dtype.is_floating_point and not np.abs(b.array()).max() <= _LARGEST:
-        raise Unsupported("a divisor beyond 1e34")
 
 
 def _is_constant_without_zero(b: Value) -> bool:

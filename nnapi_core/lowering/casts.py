@@ -34,6 +34,7 @@ def cast(nn: Context, value: Value, dtype: torch.dtype) -> Value:
     if value.quant is not None:
         raise Unsupported("a quantised tensor is dequantised, not cast", dtype=dtype)
     result = evolve(value.spec, dtype=dtype)
+    _ = result.code  # refuses what NNAPI has no tensors of
     if isinstance(value.source, Constant):
         return Value(result, _cast_constant(value.source, dtype))
     if source is torch.bool:
