@@ -78,7 +78,7 @@ def prelu(nn: Context, self: Value, weight: Value) -> Value:
     One slope, or one for each channel, which is dimension 1.
     """
     if weight.spec.count == 1:
-        return leaky(nn, self, nn.reshape(weight, (1,)))
+        return leaky(nn, self, nn.reshape(weight, ()))
     channels = [1] * self.rank
     channels[1 if self.rank > 1 else 0] = weight.static_shape[0]
     return leaky(nn, self, nn.arrange(nn.reshape(weight, channels), self.order))
