@@ -16,7 +16,7 @@ from __future__ import annotations
 from nnapi_core.errors import Unsupported
 from nnapi_core.lowering.bounds import Bounds
 from nnapi_core.lowering.context import Context, broadcast_shapes
-from nnapi_core.lowering.value import TensorSpec, Value
+from nnapi_core.lowering.value import TensorSpec, Value, fixed, product
 from nnapi_core.nnapi.constant import Constant
 from nnapi_core.nnapi.layout import Axis, Layout, Order
 from nnapi_core.nnapi.model import Model
@@ -70,8 +70,10 @@ __all__ = [
     "broadcast_shapes",
     "decomposition",
     "decompositions_of",
+    "fixed",
     "hookimpl",
     "lowering",
     "lowerings_of",
     "ops",
+    "product",
 ]

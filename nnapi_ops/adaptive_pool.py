@@ -16,6 +16,7 @@ from nnapi_core.plugin import (
     Lowering,
     Unsupported,
     Value,
+    fixed,
     hookimpl,
     lowering,
     lowerings_of,
@@ -23,6 +24,7 @@ from nnapi_core.plugin import (
 )
 from nnapi_ops.images import as_plane, from_image, plane_out
 from nnapi_ops.parts import crop, join
+from nnapi_ops.reduction import reduced
 from nnapi_ops.windows import Span, window_operands
 
 aten = torch.ops.aten
@@ -33,8 +35,10 @@ _MOST_WINDOWS = 64
 
 
 class Pool(Enum):
-    AVERAGE = ops.AVERAGE_POOL_2D
-    MAX = ops.MAX_POOL_2D
+    """The operation for windows, and the one for whole dimensions."""
+
+    AVERAGE = (ops.AVERAGE_POOL_2D, ops.MEAN)
+    MAX = (ops.MAX_POOL_2D, ops.REDUCE_MAX)
 
 
 @lowering(aten.adaptive_avg_pool1d.default, layout=Layout.TORCH, limitations=[_UNEQUAL])
@@ -77,7 +81,11 @@ def adaptive_max_pool2d(nn: Context, self: Value, output_size: Sequence[int]) ->
 
 def _adaptive(nn: Context, kind: Pool, input: Value, spatial: int) -> Value:
     plane, out = as_plane(nn, input, spatial), plane_out(nn, spatial)
-    sizes, steps = plane.static_shape[2:], out.static_shape[2:]
+    steps = fixed(out.shape[2:])
+    if steps == (1, 1) and not all(isinstance(size, int) for size in plane.shape[2:]):
+        # Of whatever size it is.
+        return from_image(nn, reduced(nn, kind.value[1], plane, [2, 3], keepdim=True))
+    sizes = fixed(plane.shape[2:])
     spans = [_regular(size, count) for size, count in zip(sizes, steps, strict=True)]
     if all(span is not None for span in spans):
         height, width = (span or Span(1) for span in spans)
@@ -130,7 +138,7 @@ def _pool(nn: Context, kind: Pool, plane: Value, height: Span, width: Span) -> V
         return plane
     sizes = (height.steps(plane.shape[2]), width.steps(plane.shape[3]))
     return nn.emit(
-        kind.value,
+        kind.value[0],
         input=plane,
         filter_width=width.kernel,
         filter_height=height.kernel,

@@ -17,12 +17,13 @@ from nnapi_core.plugin import (
     Lowering,
     Unsupported,
     Value,
+    fixed,
     hookimpl,
     lowering,
     lowerings_of,
     ops,
 )
-from nnapi_ops.matmul import product, product_of_rows
+from nnapi_ops.matmul import matrix_product, row_product
 
 aten = torch.ops.aten
 
@@ -58,26 +59,26 @@ def scaled_dot_product_attention(
     """
     if dropout_p:
         raise Unsupported("dropout in evaluation", dropout_p=dropout_p)
-    length, keys = query.static_shape[-2], key.static_shape[-2]
-    factor = 1 / math.sqrt(query.static_shape[-1]) if scale is None else scale
+    length, keys = query.shape[-2], key.shape[-2]
+    factor = 1 / math.sqrt(*fixed(query.shape[-1:])) if scale is None else scale
     if factor != 1:
         query = nn.emit(ops.MUL, a=query, b=nn.filled(query, factor))
     grouped = _grouped(query, key) if enable_gqa else query.shape
-    scores = product_of_rows(nn, nn.reshape(query, grouped), key)
+    scores = row_product(nn, nn.reshape(query, grouped), key)
     by_matrix = scores.shape
     scores = nn.reshape(scores, (*nn.out.shape[:-2], length, keys))
     if is_causal:
-        attn_mask = nn.constant(np.tri(length, keys, dtype=np.bool_), torch.bool)
+        attn_mask = nn.constant(np.tri(*fixed((length, keys)), dtype=np.bool_), torch.bool)
     mask = _Mask.of(nn, attn_mask, query.dtype)
     weights = mask.applied(nn, _softmax(nn, mask.added(nn, scores)))
-    return nn.reshape(product(nn, nn.reshape(weights, by_matrix), value), nn.out.shape)
+    return nn.reshape(matrix_product(nn, nn.reshape(weights, by_matrix), value), nn.out.shape)
 
 
 def _grouped(query: Value, key: Value) -> tuple[Dim, ...]:
     """The shape in which the heads that share a key are rows of one matrix."""
-    *batch, heads, length, inner = query.static_shape
-    shared = key.static_shape[-3]
-    return (*batch, shared, heads // shared * length, inner)
+    *batch, heads, length, inner = query.shape
+    (shared,), (all_, rows) = fixed(key.shape[-3:-2]), fixed((heads, length))
+    return (*batch, shared, all_ // shared * rows, inner)
 
 
 def _softmax(nn: Context, scores: Value) -> Value:

@@ -14,6 +14,7 @@ from nnapi_core.plugin import (
     Lowering,
     Unsupported,
     Value,
+    fixed,
     hookimpl,
     lowering,
     lowerings_of,
@@ -108,7 +109,8 @@ def instance_norm(
             nchw=False,
         )
     else:
-        batch, channels, *sizes = input.static_shape
+        batch, channels = input.shape[:2]
+        sizes = fixed(input.shape[2:])
         rows = nn.reshape(input, (batch, channels, math.prod(sizes)))
         result = nn.reshape(normalised(nn, rows, (2,), eps).result, input.shape)
     return _scaled(nn, result, weight, bias)

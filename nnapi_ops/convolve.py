@@ -5,7 +5,16 @@ from __future__ import annotations
 import torch
 from attrs import evolve
 
-from nnapi_core.plugin import Context, Order, SymbolicDim, TensorSpec, Unsupported, Value, ops
+from nnapi_core.plugin import (
+    Context,
+    Order,
+    SymbolicDim,
+    TensorSpec,
+    Unsupported,
+    Value,
+    fixed,
+    ops,
+)
 from nnapi_ops.bias import bias_or_zeros
 from nnapi_ops.kernels import zero_stuffed
 from nnapi_ops.parts import crop, join, split
@@ -63,7 +72,7 @@ def _depthwise(
     out: TensorSpec,
 ) -> Value:
     """One kernel for each output channel: NNAPI has them in the last dimension, [1, h, w, out]."""
-    channels = image.static_shape[1]
+    (channels,) = fixed(image.shape[1:2])
     kernels = nn.permute(weight, (1, 0, 2, 3))
     return nn.emit(
         ops.DEPTHWISE_CONV_2D,

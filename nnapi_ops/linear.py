@@ -15,7 +15,7 @@ from nnapi_core.plugin import (
     lowerings_of,
 )
 from nnapi_ops.arithmetic import plus, times
-from nnapi_ops.matmul import fully_connected, product
+from nnapi_ops.matmul import fully_connected, matrix_product
 from nnapi_ops.promotion import Number, operand
 
 aten = torch.ops.aten
@@ -41,7 +41,7 @@ def mm(nn: Context, self: Value, mat2: Value) -> Value:
     """
     mm(Tensor self, Tensor mat2) -> Tensor
     """
-    return product(nn, self, mat2)
+    return matrix_product(nn, self, mat2)
 
 
 @lowering(aten.bmm.default, layout=Layout.TORCH, limitations=[_UNROLLED])
@@ -49,7 +49,7 @@ def bmm(nn: Context, self: Value, mat2: Value) -> Value:
     """
     bmm(Tensor self, Tensor mat2) -> Tensor
     """
-    return product(nn, self, mat2)
+    return matrix_product(nn, self, mat2)
 
 
 @lowering(aten.matmul.default, layout=Layout.TORCH, limitations=[_UNROLLED])
@@ -60,7 +60,7 @@ def matmul(nn: Context, self: Value, other: Value) -> Value:
     """
     a = self if self.rank > 1 else nn.reshape(self, (1, *self.shape))
     b = other if other.rank > 1 else nn.reshape(other, (*other.shape, 1))
-    return nn.reshape(product(nn, a, b), nn.out.shape)
+    return nn.reshape(matrix_product(nn, a, b), nn.out.shape)
 
 
 @lowering(aten.mv.default, layout=Layout.TORCH)
@@ -86,8 +86,8 @@ def addmm(nn: Context, self: Value, mat1: Value, mat2: Value, beta: Number, alph
     """
     is_bias = self.dtype.is_floating_point and self.shape == nn.out.shape[-1:]
     if is_bias and alpha == beta == 1:
-        return product(nn, mat1, mat2, bias=self)
-    return _added(nn, self, product(nn, mat1, mat2), beta, alpha)
+        return matrix_product(nn, mat1, mat2, bias=self)
+    return _added(nn, self, matrix_product(nn, mat1, mat2), beta, alpha)
 
 
 @lowering(aten.addmv.default, layout=Layout.TORCH)
@@ -105,7 +105,7 @@ def baddbmm(
     """
     baddbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor
     """
-    return _added(nn, self, product(nn, batch1, batch2), beta, alpha)
+    return _added(nn, self, matrix_product(nn, batch1, batch2), beta, alpha)
 
 
 @lowering(aten.addbmm.default, layout=Layout.TORCH)
@@ -119,7 +119,7 @@ def addbmm(
     count, rows, inner = batch1.static_shape
     side_by_side = nn.reshape(nn.permute(batch1, (1, 0, 2)), (rows, count * inner))
     stacked = nn.reshape(batch2, (count * inner, batch2.shape[-1]))
-    return _added(nn, self, product(nn, side_by_side, stacked), beta, alpha)
+    return _added(nn, self, matrix_product(nn, side_by_side, stacked), beta, alpha)
 
 
 def _added(nn: Context, addend: Value, result: Value, beta: Number, alpha: Number) -> Value:

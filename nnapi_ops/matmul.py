@@ -14,11 +14,12 @@ from nnapi_core.plugin import (
     Context,
     Dim,
     Order,
-    SymbolicDim,
     Unsupported,
     Value,
     broadcast_shapes,
+    fixed,
     ops,
+    product,
 )
 from nnapi_ops.bias import bias_or_zeros
 from nnapi_ops.parts import join, split
@@ -30,7 +31,7 @@ MOST_UNROLLED = 32
 
 def fully_connected(nn: Context, input: Value, weight: Value, bias: Value | None) -> Value:
     """``input`` (…, in) times ``weight`` (units, in) transposed, plus ``bias``: (…, units)."""
-    units = weight.static_shape[0]
+    (units,) = fixed(weight.shape[:1])
     rows = (
         nn.arrange(input, Order.TORCH) if input.rank > 1 else nn.reshape(input, (1, *input.shape))
     )
@@ -39,29 +40,29 @@ def fully_connected(nn: Context, input: Value, weight: Value, bias: Value | None
         input=rows,
         weights=weight,
         bias=bias_or_zeros(nn, input, weight, bias, units),
-        shape=(_product(rows.shape[:-1]), units),
+        shape=(product(rows.shape[:-1]), units),
         quant=nn.outs[0].quant,
     )
     return nn.reshape(result, (*input.shape[:-1], units))
 
 
-def product(nn: Context, a: Value, b: Value, *, bias: Value | None = None) -> Value:
+def matrix_product(nn: Context, a: Value, b: Value, *, bias: Value | None = None) -> Value:
     """``a @ b`` of operands of rank 2 and more with broadcast batches, plus ``bias`` for each column."""
     if not a.dtype.is_floating_point:
         return _of_integers(nn, a, b)
     if bias is None and _takes_batches(nn, a, b):
         return _batch_matmul(nn, a, b, transpose_b=False)
-    return product_of_rows(nn, a, _transposed(nn, b), bias=bias)
+    return row_product(nn, a, _transposed(nn, b), bias=bias)
 
 
-def product_of_rows(nn: Context, a: Value, b: Value, *, bias: Value | None = None) -> Value:
+def row_product(nn: Context, a: Value, b: Value, *, bias: Value | None = None) -> Value:
     """``a @ b.mT``: the same with ``b`` (…, N, K) given by its rows."""
     if bias is None and _takes_batches(nn, a, b):
         return _batch_matmul(nn, a, b, transpose_b=True)
     batch = broadcast_shapes([a.shape[:-2], b.shape[:-2]])
-    if _product(b.shape[:-2]) == 1:
+    if product(b.shape[:-2]) == 1:
         result = fully_connected(nn, a, nn.reshape(b, b.shape[-2:]), bias)
-    elif _product(a.shape[:-2]) == 1:
+    elif product(a.shape[:-2]) == 1:
         # a @ bᵀ = (b @ aᵀ)ᵀ
         result = _transposed(nn, fully_connected(nn, b, nn.reshape(a, a.shape[-2:]), None))
     else:
@@ -73,8 +74,8 @@ def product_of_rows(nn: Context, a: Value, b: Value, *, bias: Value | None = Non
 
 def _of_integers(nn: Context, a: Value, b: Value) -> Value:
     """BATCH_MATMUL takes int32; floats hold small integers, and their sums, exactly."""
-    inner = Bounds(a.static_shape[-1], a.static_shape[-1])
-    bounds = a.bounds * b.bounds * inner
+    (inner,) = fixed(a.shape[-1:])
+    bounds = a.bounds * b.bounds * Bounds(inner, inner)
     if nn.level >= 1000006 and (a.dtype is torch.int32 or bounds.fits_int32):
         return _batch_matmul(nn, a, b, transpose_b=False).bounded(bounds)
     if not all(one.exact_in_float32 for one in (a.bounds, b.bounds, bounds)):
@@ -84,21 +85,21 @@ def _of_integers(nn: Context, a: Value, b: Value) -> Value:
             target=nn.level,
         )
     floats = (nn.cast(one, torch.float32) for one in (a, b))
-    return nn.cast(product(nn, *floats), torch.int32).bounded(bounds)
+    return nn.cast(matrix_product(nn, *floats), torch.int32).bounded(bounds)
 
 
 def _takes_batches(nn: Context, a: Value, b: Value) -> bool:
     """Is BATCH_MATMUL the operation to use? A product with one constant matrix is a FULLY_CONNECTED."""
-    constant = any(one.is_constant and _product(one.shape[:-2]) == 1 for one in (a, b))
+    constant = any(one.is_constant and product(one.shape[:-2]) == 1 for one in (a, b))
     return nn.level >= 1000006 and not constant
 
 
 def _batch_matmul(nn: Context, a: Value, b: Value, *, transpose_b: bool) -> Value:
     batch = broadcast_shapes([a.shape[:-2], b.shape[:-2]])
     shape = (*batch, a.shape[-2], b.shape[-2 if transpose_b else -1])
-    if _product(b.shape[:-2]) == 1:
+    if product(b.shape[:-2]) == 1:
         # One matrix for the whole batch: its rows are those of a longer one.
-        a = nn.reshape(a, (_product(a.shape[:-1]), a.shape[-1]))
+        a = nn.reshape(a, (product(a.shape[:-1]), a.shape[-1]))
         b, batch = nn.reshape(b, b.shape[-2:]), ()
     result = nn.emit(
         ops.BATCH_MATMUL,
@@ -177,13 +178,3 @@ def _expanded(nn: Context, value: Value, batch: tuple[Dim, ...]) -> Value:
     for dim, count in enumerate(multiples):
         value = join(nn, [value] * count, dim)
     return value
-
-
-def _product(dims: tuple[Dim, ...]) -> Dim:
-    result: Dim = 1
-    for dim in dims:
-        if isinstance(result, int) and isinstance(dim, int):
-            result *= dim
-        elif result != 1 or dim != 1:
-            result = dim if result == 1 else SymbolicDim(f"({result})*({dim})")
-    return result

@@ -14,6 +14,7 @@ from nnapi_core.plugin import (
     Lowering,
     Order,
     Value,
+    fixed,
     hookimpl,
     lowering,
     lowerings_of,
@@ -141,7 +142,8 @@ def _by_groups(
     bias: Value | None,
     eps: float,
 ) -> tuple[Value, Normalised]:
-    batch, channels, *sizes = input.static_shape
+    batch = input.shape[0]
+    channels, *sizes = fixed(input.shape[1:])
     size, each = math.prod(sizes), channels // groups
     if input.order is Order.CHANNELS_LAST:
         # As it lies in memory: [batch, height, width, channels].

@@ -17,6 +17,7 @@ from nnapi_core.plugin import (
     TensorSpec,
     Unsupported,
     Value,
+    fixed,
     hookimpl,
     lowering,
     lowerings_of,
@@ -28,10 +29,11 @@ from nnapi_ops.windows import Numbers, Span, fitted, pad_zeros, spans_of, window
 
 aten = torch.ops.aten
 _DILATION = Limitation("max pooling with dilation", level=29)
+_NAN = Limitation("NaN among the elements: NNAPI does not say what their maximum is")
 _INDICES = Limitation("indices of the largest elements, where they are used")
 
 
-@lowering(aten.max_pool1d.default, layout=Layout.TORCH, limitations=[_DILATION])
+@lowering(aten.max_pool1d.default, layout=Layout.TORCH, limitations=[_DILATION, _NAN])
 def max_pool1d(
     nn: Context,
     self: Value,
@@ -47,7 +49,7 @@ def max_pool1d(
     return _max_pool(nn, self, spans_of(1, kernel_size, stride, padding, dilation), ceil_mode)
 
 
-@lowering(aten.max_pool2d.default, layout=Layout.IMAGE, limitations=[_DILATION])
+@lowering(aten.max_pool2d.default, layout=Layout.IMAGE, limitations=[_DILATION, _NAN])
 def max_pool2d(
     nn: Context,
     self: Value,
@@ -64,7 +66,9 @@ def max_pool2d(
 
 
 @lowering(
-    aten.max_pool1d_with_indices.default, layout=Layout.TORCH, limitations=[_DILATION, _INDICES]
+    aten.max_pool1d_with_indices.default,
+    layout=Layout.TORCH,
+    limitations=[_DILATION, _INDICES, _NAN],
 )
 def max_pool1d_with_indices(
     nn: Context,
@@ -83,7 +87,9 @@ def max_pool1d_with_indices(
 
 
 @lowering(
-    aten.max_pool2d_with_indices.default, layout=Layout.IMAGE, limitations=[_DILATION, _INDICES]
+    aten.max_pool2d_with_indices.default,
+    layout=Layout.IMAGE,
+    limitations=[_DILATION, _INDICES, _NAN],
 )
 def max_pool2d_with_indices(
     nn: Context,
@@ -166,7 +172,7 @@ def _dilated_maximum(
     if height.is_padded or width.is_padded:
         table = nn.constant(paddings, torch.int32)
         plane = nn.emit(ops.PAD_V2, input=plane, paddings=table, value=float("-inf"), shape=shape)
-    for dim, span, steps in ((2, height, out.static_shape[2]), (3, width, out.static_shape[3])):
+    for dim, span, steps in zip((2, 3), (height, width), fixed(out.shape[2:]), strict=True):
         shifted = [
             crop(nn, plane, dim, tap * span.dilation, steps, span.stride)
             for tap in range(span.kernel)
@@ -238,7 +244,7 @@ def _correction(
     """NNAPI's divisor over torch's, for each element of the result."""
     ours, torchs = [], []
     for size, steps, span, padded in zip(
-        plane.static_shape[2:], out.static_shape[2:], fitted, given, strict=True
+        fixed(plane.shape[2:]), fixed(out.shape[2:]), fitted, given, strict=True
     ):
         starts = np.arange(steps) * span.stride - span.before
         ends = starts + span.kernel

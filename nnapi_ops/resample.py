@@ -7,7 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from nnapi_core.plugin import Context, Order, Unsupported, Value, ops
+from nnapi_core.plugin import (
+    Context,
+    Order,
+    Unsupported,
+    Value,
+    fixed,
+    ops,
+)
 from nnapi_ops.matmul import fully_connected
 from nnapi_ops.parts import crop, join
 
@@ -27,7 +34,7 @@ def weighted(nn: Context, image: Value, dim: int, matrix: np.ndarray[Any, Any]) 
 def taken(nn: Context, image: Value, dim: int, indices: Sequence[int]) -> Value:
     """The elements along ``dim`` that ``indices`` name, in their order."""
     count = len(indices)
-    size = image.static_shape[dim]
+    (size,) = fixed(image.shape[dim : dim + 1])
     if list(indices) == list(range(size)):
         return image
     if nn.level >= 29:

@@ -21,6 +21,7 @@ from nnapi_core.plugin import (
     Order,
     Unsupported,
     Value,
+    fixed,
     hookimpl,
     lowering,
     lowerings_of,
@@ -37,7 +38,7 @@ Array = np.ndarray[Any, Any]
 Resize = Callable[..., torch.Tensor]
 _ONE_BY_ONE = Limitation("sizes that are no multiples, with more than 64 elements", level=29)
 _MATRICES = Limitation(
-    "infinite elements spread over their row and column, where interpolation is a product of matrices"
+    "infinite elements and NaN spread over their row and column, where interpolation is a product of matrices"
 )
 
 
@@ -135,7 +136,7 @@ def _plane(nn: Context, input: Value) -> tuple[Value, Sequence[int], Sequence[in
     """The image, its height and width, and those of the result."""
     spatial = input.rank - 2
     plane = as_plane(nn, input, spatial)
-    return plane, plane.static_shape[2:], plane_out(nn, spatial).static_shape[2:]
+    return plane, fixed(plane.shape[2:]), fixed(plane_out(nn, spatial).shape[2:])
 
 
 def _per_dimension(given: Scales) -> Sequence[float | None]:
@@ -229,14 +230,14 @@ def _resized(nn: Context, operation: OperationSpec, plane: Value, align: bool, h
     if align or half:
         # The operands exist from level 30 on.
         flags |= {"align_corners": align, "half_pixel_centers": half}
-    height, width = out.static_shape[2:]
+    height, width = fixed(out.shape[2:])
     result = nn.emit(operation, input=plane, width=width, height=height, out=out, **flags)
     return from_image(nn, result)
 
 
 def _by_matrices(nn: Context, plane: Value, matrices: Sequence[Array]) -> Value:
     for dim, matrix in enumerate(matrices, 2):
-        if not np.array_equal(matrix, np.eye(plane.static_shape[dim])):
+        if plane.shape[dim] != len(matrix) or not np.array_equal(matrix, np.eye(len(matrix))):
             plane = weighted(nn, plane, dim, matrix)
     return from_image(nn, nn.arrange(plane, Order.CHANNELS_LAST))
 

@@ -8,7 +8,16 @@ from typing import Any
 import torch
 from attrs import evolve, frozen
 
-from nnapi_core.plugin import Context, Dim, SymbolicDim, TensorSpec, Unsupported, Value, ops
+from nnapi_core.plugin import (
+    Context,
+    Dim,
+    SymbolicDim,
+    TensorSpec,
+    Unsupported,
+    Value,
+    fixed,
+    ops,
+)
 
 
 @frozen
@@ -71,7 +80,7 @@ def fitted(
 ) -> tuple[Span, Span]:
     """Windows over height and width; with ``ceil_mode``, padded after the image so that the last one is whole."""
     if ceil_mode:
-        sizes, steps = image.static_shape[2:], out.static_shape[2:]
+        sizes, steps = fixed(image.shape[2:]), fixed(out.shape[2:])
         spans = [
             evolve(span, after=max(0, (step - 1) * span.stride + span.reach - size - span.before))
             for span, size, step in zip(spans, sizes, steps, strict=True)

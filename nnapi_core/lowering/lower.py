@@ -497,6 +497,8 @@ def _checked(
         if value is None and not read:
             checked.append(None)
             continue
+        if value is None:
+            raise Unsupported("this result of the operator is not computed", result=len(checked))
         if not isinstance(value, Value):
             raise Unsupported(f"{lowering.where} returned {type(value).__name__}, not a Value")
         if tuple(value.shape) != tuple(spec.shape):

@@ -42,6 +42,14 @@ _QUANTISED = {
 MOST_DIMS = 4
 
 
+def fixed(dims: Sequence[Dim]) -> tuple[int, ...]:
+    """Dimensions as integers. Raises `Unsupported` where one is free."""
+    numbers = tuple(dim for dim in dims if isinstance(dim, int))
+    if len(numbers) != len(dims):
+        raise Unsupported("needs fixed dimensions", shape=[str(dim) for dim in dims])
+    return numbers
+
+
 @frozen
 class TensorSpec:
     """Shape (torch's), dtype (torch's), physical order and quantisation of a tensor."""
@@ -95,9 +103,7 @@ class TensorSpec:
     @property
     def static_shape(self) -> tuple[int, ...]:
         """The shape as integers. Raises `Unsupported` where a dimension is free."""
-        if not self.is_static:
-            raise Unsupported("needs fixed dimensions", shape=[str(dim) for dim in self.shape])
-        return tuple(dim for dim in self.shape if isinstance(dim, int))
+        return fixed(self.shape)
 
     @property
     def count(self) -> int:
