@@ -48,7 +48,7 @@ def fully_connected(nn: Context, input: Value, weight: Value, bias: Value | None
 
 def matrix_product(nn: Context, a: Value, b: Value, *, bias: Value | None = None) -> Value:
     """``a @ b`` of operands of rank 2 and more with broadcast batches, plus ``bias`` for each column."""
-    if not a.dtype.is_floating_point:
+    if not a.dtype.is_floating_point and a.quant is None:
         return _of_integers(nn, a, b)
     if bias is None and _takes_batches(nn, a, b):
         return _batch_matmul(nn, a, b, transpose_b=False)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from attrs import evolve
 
-from nnapi_core.plugin import Constant, Context, Order, Unsupported, Value, ops
+from nnapi_core.plugin import ChannelQuant, Constant, Context, Order, Unsupported, Value, ops
 
 
 def crop(nn: Context, value: Value, dim: int, start: int, count: int, step: int = 1) -> Value:
@@ -21,7 +21,10 @@ def crop(nn: Context, value: Value, dim: int, start: int, count: int, step: int 
         kept = value.source.map(
             lambda array: array[where], key=("crop", dim, start, count, step), shape=static
         )
-        return Value(evolve(value.spec, shape=static), kept)
+        quant = value.quant
+        if isinstance(quant, ChannelQuant) and quant.dim == dim:
+            quant = evolve(quant, scales=quant.scales[where[dim]])
+        return Value(evolve(value.spec, shape=static, quant=quant), kept)
     axis = value.axis(dim).index
     spec = evolve(value.spec, shape=shape)
     begin = [0] * value.rank

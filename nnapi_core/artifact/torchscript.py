@@ -87,7 +87,7 @@ def _stock_stage(parts: Parts, stage: dict[str, Any], weights: list[torch.Tensor
     if int.from_bytes(words[:4], "little") != 1:
         raise ConversionError(
             "this model has per-channel scales, omitted operands or submodels, which stock PyTorch's "
-            "format cannot express; save it as .nnapi"
+            "format cannot express; save it as .nnapi, or quantise with nnapi_core.quantize(..., per_channel=False)"
         )
     for border in stage["inputs"]:
         code = OperandCode(border["type"])

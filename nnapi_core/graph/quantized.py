@@ -69,8 +69,11 @@ class Integers:
     @property
     def is_whole(self) -> bool:
         """Does it use the whole range of its type? NNAPI knows no other (one step less is the same to it)."""
+        if self.dtype not in _RANGES:
+            return False
         low, high = _RANGES[self.dtype]
-        return self.least - low <= 1 and self.greatest == high
+        whole = self.least - low <= 1 and self.greatest == high
+        return whole and low <= self.zero_point <= high
 
     def unbounded(self, number: float) -> float:
         """The integer of a number, before it is clamped to the range."""
@@ -249,7 +252,8 @@ def _pass_through(program: Program) -> None:
         if not sources or not all(map(is_dequantize, sources)):
             continue
         integers = {Integers.of(one) for one in sources}
-        if len(integers) == 1 and isinstance(node.meta.get("val"), torch.Tensor):
+        whole = len(integers) == 1 and all(one.is_whole for one in integers)
+        if whole and isinstance(node.meta.get("val"), torch.Tensor):
             users = list(node.users)
             again = _quantised_after(program, node, integers.pop())
             for user in users:

@@ -51,7 +51,7 @@ class Context:
         self.outs = tuple(outs)
         self.wanted = tuple(wanted) if wanted is not None else (True,) * len(self.outs)
         quantised = any(out.quant is not None for out in self.outs)
-        self._roundings = Roundings(builder.target) if quantised else None
+        self._roundings = Roundings(builder.target, self.outs) if quantised else None
 
     def __repr__(self) -> str:
         return f"<Context {self._origin}>"
@@ -138,10 +138,7 @@ class Context:
         asked = [with_quant(out, roundings.result_quant(spec, given, out)) for out in outs]
         results = self._emit_as_said(spec, asked, operands)
         roundings.follow(spec, given, results)
-        return tuple(
-            self.requantised(value, out.quant) if isinstance(out.quant, Quant) else value
-            for value, out in zip(results, outs, strict=True)
-        )
+        return results
 
     def requantised(self, value: Value, quant: Quant) -> Value:
         """``value`` with another scale and zero point, by adding zero: an integer operation of every level."""

@@ -29,8 +29,11 @@ _SAME = 1e-6
 class Roundings:
     """Of one node whose results are quantised."""
 
-    def __init__(self, level: int) -> None:
+    def __init__(self, level: int, outs: Sequence[TensorSpec]) -> None:
         self._level = level
+        quants = [out.quant for out in outs if isinstance(out.quant, Quant)]
+        # What is rounded is rounded to the scale of the result, whatever the lowering took for its intermediate.
+        self._own = quants[0] if quants else None
         self._rounded: set[Ref] = set()
 
     def is_rounded(self, value: Value) -> bool:
@@ -43,15 +46,16 @@ class Roundings:
     def result_quant(
         self, spec: OperationSpec, operands: Sequence[Value], wanted: TensorSpec
     ) -> Quant | None:
-        """The quantisation of a result that was asked for as ``wanted``.
+        """The quantisation of a result that was asked for as ``wanted``; the node's own, or what NNAPI asks for.
 
         Raises `Unsupported` where NNAPI's rules leave none.
         """
-        if not isinstance(wanted.quant, Quant) or wanted.dtype is torch.int32:
+        own = self._own
+        if own is None or not isinstance(wanted.quant, Quant) or wanted.dtype is torch.int32:
             return None
         quants = [one.quant for one in operands if isinstance(one.quant, Quant)]
         if spec.name == "CONCATENATION":
-            return self._joined(quants, wanted.quant)
+            return self._joined(quants, own)
         fixed = fixed_quant(spec, wanted.code)
         if fixed is not None:
             return fixed
@@ -71,23 +75,23 @@ class Roundings:
             return quants[0]
         if needs_fine_product(spec, self._level) and len(quants) >= 2:
             product = quants[0].scale * quants[1].scale
-            if not np.float32(wanted.quant.scale) > np.float32(product):
+            if not np.float32(own.scale) > np.float32(product):
                 raise Unsupported(
                     f"{spec} needs a result whose scale is above the product of its operands'",
                     Reason.TYPES,
-                    scale=wanted.quant.scale,
+                    scale=own.scale,
                     product=product,
                 )
-        return wanted.quant
+        return own
 
-    def _joined(self, quants: Sequence[Quant], wanted: Quant) -> Quant:
+    def _joined(self, quants: Sequence[Quant], own: Quant) -> Quant:
         if all(same(one, quants[0]) for one in quants):
             return quants[0]
         if self._level < 29:
             raise Unsupported(
                 "joining tensors with different scales needs feature level 29", Reason.FEATURE_LEVEL
             )
-        return wanted
+        return own
 
     def follow(
         self, spec: OperationSpec, operands: Sequence[Value], results: Sequence[Value]
