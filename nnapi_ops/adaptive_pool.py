@@ -14,6 +14,7 @@ from nnapi_core.plugin import (
     Layout,
     Limitation,
     Lowering,
+    Order,
     Unsupported,
     Value,
     fixed,
@@ -21,11 +22,12 @@ from nnapi_core.plugin import (
     lowering,
     lowerings_of,
     ops,
+    product,
 )
 from nnapi_ops.images import as_plane, from_image, plane_out
 from nnapi_ops.parts import crop, join
 from nnapi_ops.reduction import reduced
-from nnapi_ops.windows import Span, window_operands
+from nnapi_ops.windows import Span, per_dimension, window_operands
 
 aten = torch.ops.aten
 _INDICES = Limitation("indices of the largest elements, where they are used")
@@ -79,21 +81,41 @@ def adaptive_max_pool2d(nn: Context, self: Value, output_size: Sequence[int]) ->
     return _adaptive(nn, Pool.MAX, self, 2), None
 
 
+@lowering(aten.adaptive_max_pool3d.default, layout=Layout.TORCH, limitations=[_UNEQUAL, _INDICES])
+def adaptive_max_pool3d(nn: Context, self: Value, output_size: Sequence[int]) -> tuple[Value, None]:
+    """
+    adaptive_max_pool3d(Tensor self, int[3] output_size) -> (Tensor, Tensor)
+    Height and width of each slice first, and then the depth, with height and width as one dimension.
+    """
+    *outer, depth, height, width = self.static_shape
+    count, (down, *across) = product(outer), per_dimension(output_size, 3)
+    slices = nn.reshape(self, (product((count, depth)), 1, height, width))
+    flat = _plane(nn, Pool.MAX, nn.arrange(slices, Order.CHANNELS_LAST), across)
+    whole = nn.reshape(flat, (count, 1, depth, across[0] * across[1]))
+    columns = nn.arrange(whole, Order.CHANNELS_LAST)
+    pooled = _plane(nn, Pool.MAX, columns, (down, across[0] * across[1]))
+    return from_image(nn, pooled), None
+
+
 def _adaptive(nn: Context, kind: Pool, input: Value, spatial: int) -> Value:
     plane, out = as_plane(nn, input, spatial), plane_out(nn, spatial)
-    steps = fixed(out.shape[2:])
-    if steps == (1, 1) and not all(isinstance(size, int) for size in plane.shape[2:]):
+    return from_image(nn, _plane(nn, kind, plane, fixed(out.shape[2:])))
+
+
+def _plane(nn: Context, kind: Pool, plane: Value, steps: Sequence[int]) -> Value:
+    """``steps`` windows over the height and over the width."""
+    if tuple(steps) == (1, 1) and not all(isinstance(size, int) for size in plane.shape[2:]):
         # Of whatever size it is.
-        return from_image(nn, reduced(nn, kind.value[1], plane, [2, 3], keepdim=True))
+        return reduced(nn, kind.value[1], plane, [2, 3], keepdim=True)
     sizes = fixed(plane.shape[2:])
     spans = [_regular(size, count) for size, count in zip(sizes, steps, strict=True)]
     if all(span is not None for span in spans):
         height, width = (span or Span(1) for span in spans)
-        return from_image(nn, _pool(nn, kind, plane, height, width))
+        return _pool(nn, kind, plane, height, width)
     # A mean of means over windows that form a grid is their mean.
     for dim, (size, count, span) in enumerate(zip(sizes, steps, spans, strict=True), 2):
         plane = _along(nn, kind, plane, dim, size, count, span)
-    return from_image(nn, plane)
+    return plane
 
 
 def _windows(size: int, count: int) -> list[tuple[int, int]]:

@@ -15,9 +15,12 @@ aten = torch.ops.aten
 # Where the weight has its output channels (transposed ones: [in, out / groups, …]).
 _OUT_DIM = {
     aten.conv1d.default: 0,
+    aten.conv1d.padding: 0,
     aten.conv2d.default: 0,
     aten.conv2d.padding: 0,
     aten.linear.default: 0,
+    aten.conv3d.default: 0,
+    aten.conv_transpose1d.default: 1,
     aten.conv_transpose2d.input: 1,
 }
 

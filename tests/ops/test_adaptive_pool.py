@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
@@ -56,6 +56,18 @@ def test_one_dimension(
     case = Case(lambda x: function(x, count), (x,), level, terms=size, magnitude=4)
     outcome = check_lowering(case)
     assert outcome.supported or (level == 27 and not regular(size, count)), outcome.reasons
+
+
+@settings(max_examples=12)
+@given(st.data(), st.tuples(*[st.integers(1, 5)] * 3), feature_levels(28))
+def test_largest_of_three_dimensions(
+    data: st.DataObject, counts: tuple[int, int, int], level: int
+) -> None:
+    sizes = data.draw(st.tuples(*[st.integers(1, 6)] * 3))
+    batch = data.draw(st.sampled_from([(2,), (1, 2)]))
+    x = data.draw(tensors(shape=(*batch, *sizes)))
+    outcome = check_lowering(Case(lambda x: functional.adaptive_max_pool3d(x, counts), (x,), level))
+    assert outcome.supported, outcome.reasons
 
 
 def test_the_mean_of_a_whole_image_is_one_operation() -> None:
