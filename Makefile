@@ -34,7 +34,8 @@ types: .venv/installed
 	$(BIN)/python -m mypy
 
 bench: build
-	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/conversion.py
+	$(BIN)/python -m benchmarks.models
 
 docs: build
 	$(BIN)/python docs/generate.py

@@ -1,4 +1,4 @@
-"""What a given driver takes, as a JSON file. ``nnapi-probe`` dumps one from a device (docs/device_profiles.md)."""
+"""What a given driver takes, as a JSON file (docs/device_profiles.md)."""
 
 from __future__ import annotations
 
