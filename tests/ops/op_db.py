@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import warnings
 from collections import Counter
 from collections.abc import Iterator
@@ -133,4 +134,6 @@ def _longest(args: list[torch.Tensor]) -> int:
 
 
 def _short(reason: str) -> str:
-    return " ".join(reason.split())[:90].replace("|", "/")
+    # Where a lowering stands is of this machine.
+    plain = re.sub(r" \(/[^)]*\)", "", " ".join(reason.split()))
+    return plain[:90].replace("|", "/")
