@@ -21,7 +21,7 @@ from nnapi_core.graph.program import source_of
 from nnapi_core.lowering.lower import Target
 from nnapi_core.lowering.optimize import optimize
 from nnapi_core.lowering.partition import Partition, partition
-from nnapi_core.lowering.pieces import IslandRule
+from nnapi_core.lowering.pieces import DEFAULT_RULE, IslandRule
 from nnapi_core.nnapi.device_profile import DeviceProfile
 from nnapi_core.nnapi.model import Model
 from nnapi_core.nnapi.opset import FEATURE_LEVELS
@@ -30,7 +30,6 @@ from nnapi_core.plugins.registry import Registry
 from nnapi_core.report import Report, make_report
 
 Progress = Callable[[int, int], None]
-_DEFAULT_RULE = IslandRule()
 
 
 @define(eq=False)
@@ -98,7 +97,7 @@ def convert(
     relax_float32_to_float16: bool = False,
     quantized_io: bool = False,
     device_profile: DeviceProfile | None = None,
-    islands: IslandRule = _DEFAULT_RULE,
+    islands: IslandRule = DEFAULT_RULE,
     registry: Registry | None = None,
     progress: Progress = lambda done, total: None,
 ) -> Converted:
@@ -142,7 +141,7 @@ def explain(
     dynamic_shapes: Any = None,
     quantized_io: bool = False,
     device_profile: DeviceProfile | None = None,
-    islands: IslandRule = _DEFAULT_RULE,
+    islands: IslandRule = DEFAULT_RULE,
     registry: Registry | None = None,
 ) -> Report:
     """Which node would run where, and why not; writes and computes nothing."""

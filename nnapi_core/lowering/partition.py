@@ -14,7 +14,7 @@ from nnapi_core.graph.macs import macs
 from nnapi_core.graph.program import Program
 from nnapi_core.lowering.device import Device
 from nnapi_core.lowering.lower import LoweredModel, Lowerer, Target
-from nnapi_core.lowering.pieces import Group, IslandRule, groups_of, op_of, too_small
+from nnapi_core.lowering.pieces import DEFAULT_RULE, Group, IslandRule, groups_of, op_of, too_small
 from nnapi_core.plugins.registry import Registry
 
 
@@ -46,14 +46,11 @@ class Partition:
         return node
 
 
-_DEFAULT_RULE = IslandRule()
-
-
 def partition(
     program: Program,
     registry: Registry,
     target: Target,
-    rule: IslandRule = _DEFAULT_RULE,
+    rule: IslandRule = DEFAULT_RULE,
     *,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Partition:

@@ -31,6 +31,9 @@ class IslandRule:
     max_pieces: int | None = None
 
 
+DEFAULT_RULE = IslandRule()
+
+
 def op_of(tensor: Node) -> Node:
     """The op call that a tensor comes from."""
     while tensor.target is operator.getitem:

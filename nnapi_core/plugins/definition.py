@@ -112,19 +112,22 @@ def decomposition(*overloads: torch._ops.OpOverload) -> Callable[[F], F]:
 
 
 def decompositions_of(module_name: str) -> list[Decomposition]:
-    """Every function of a module that is marked with `decomposition`."""
-    found = vars(sys.modules[module_name]).values()
-    marked = [one for one in found if inspect.isfunction(one) and hasattr(one, _DECOMPOSITION)]
-    return [getattr(one, _DECOMPOSITION) for one in marked if one.__module__ == module_name]
+    """Every function of a module that is marked with `decomposition`, in the order of its source."""
+    return _marked(module_name, _DECOMPOSITION)
 
 
 def lowerings_of(module_name: str) -> list[Lowering]:
     """Every function of a module that is marked with `lowering`, in the order of its source."""
+    return _marked(module_name, _MARK)
+
+
+def _marked(module_name: str, mark: str) -> list[Any]:
+    """What a module's own functions carry under ``mark``; functions it imports are another module's."""
     return [
-        getattr(function, _MARK)
+        getattr(function, mark)
         for function in vars(sys.modules[module_name]).values()
         if inspect.isfunction(function)
-        and hasattr(function, _MARK)
+        and hasattr(function, mark)
         and function.__module__ == module_name
     ]
 
