@@ -134,7 +134,7 @@ def _results(
                 constants[node.name] = _constant(program.constants[node].load())
         elif isinstance(result, (bool, int, float)):
             name = f"output_{position}"
-            tensor = torch.tensor(result)
+            tensor = _exact(result)
             constants[name] = _constant(tensor)
             described = {"name": name, "dtype": dtype_name(tensor.dtype), "shape": []}
             outputs.append({**described, "python": type(result).__name__})
@@ -143,6 +143,13 @@ def _results(
         else:
             raise ConversionError(f"the model returns {result!r}, which is not a tensor")
     return outputs, constants
+
+
+def _exact(number: bool | int | float) -> torch.Tensor:
+    """A 0-d tensor that holds a Python number as it is."""
+    if isinstance(number, int) and not -(2**63) <= number < 2**63:
+        raise ConversionError(f"the model returns {number}, which 64 bits do not hold")
+    return torch.tensor(number, dtype=torch.float64 if isinstance(number, float) else None)
 
 
 def _constant(tensor: torch.Tensor) -> dict[str, Any]:
