@@ -112,12 +112,32 @@ class NnapiStage:
 
 
 @dataclass(frozen=True, slots=True)
+class TorchWeight:
+    """A numbered weight that torch reads, after ``steps``: each permutes its dimensions or gives it a shape."""
+
+    weight: int
+    steps: tuple[tuple[str, tuple[int, ...]], ...]
+
+    @classmethod
+    def parse(cls, field: Field) -> TorchWeight:
+        steps = []
+        for item in field["steps"].items():
+            parts = item.items()
+            kind = parts[0].text() if len(parts) == 2 else ""
+            if kind not in ("permute", "reshape"):
+                raise item.refuse('["permute", dims] or ["reshape", shape]')
+            steps.append((kind, tuple(one.integer(0, 2**32 - 1) for one in parts[1].items())))
+        return cls(field["weight"].integer(0, 2**31 - 1), tuple(steps))
+
+
+@dataclass(frozen=True, slots=True)
 class TorchStage:
-    """A part that torch runs, on values by name."""
+    """A part that torch runs, on values by name and then on weights."""
 
     program: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
+    weights: tuple[TorchWeight, ...] = ()
 
     def reads(self) -> Iterable[str]:
         return self.inputs
@@ -208,6 +228,9 @@ def _stage(field: Field) -> NnapiStage | TorchStage:
             program=field["program"].text(),
             inputs=field["inputs"].strings(),
             outputs=field["outputs"].strings(),
+            weights=tuple(map(TorchWeight.parse, field["weights"].items()))
+            if "weights" in field
+            else (),
         )
     raise field["kind"].refuse('"nnapi" or "torch"')
 

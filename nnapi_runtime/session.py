@@ -53,7 +53,7 @@ class Session:
                     self._runners.append(NnapiRunner(stage, words, weights, options))
                 else:
                     program = _part(torch_programs, stage.program)
-                    self._runners.append(TorchRunner(stage, program))
+                    self._runners.append(TorchRunner(stage, program, weights))
         except NnapiError as error:
             raise error.within(name) from error.__cause__
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import io
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
+
 from nnapi_runtime._loader import Executor
 from nnapi_runtime.border import BorderCrossing
 from nnapi_runtime.errors import ModelError, NnapiError
-from nnapi_runtime.manifest import NnapiStage, Origin, TorchStage
+from nnapi_runtime.manifest import NnapiStage, Origin, TorchStage, TorchWeight
 from nnapi_runtime.tensors import Array, Value, import_torch, to_tensor
 
 Values = dict[str, Value]
@@ -87,9 +90,12 @@ class NnapiRunner:
 class TorchRunner:
     """A stage that torch runs: a callable, or the bytes of an exported program."""
 
-    def __init__(self, stage: TorchStage, program: Callable[..., Any] | Any) -> None:
+    def __init__(
+        self, stage: TorchStage, program: Callable[..., Any] | Any, weights: Sequence[Any]
+    ) -> None:
         self._stage = stage
         self._torch = import_torch(f"the part {stage.program!r}, which runs outside NNAPI,")
+        self._weights = [_reordered(one, weights, stage.program) for one in stage.weights]
         self._program = program if callable(program) else self._load(program)
 
     def _load(self, program: Any) -> Callable[..., Any]:
@@ -107,7 +113,8 @@ class TorchRunner:
 
     def run(self, values: Values, as_tensors: bool) -> None:
         with self._torch.no_grad():
-            outputs = self._program(*(to_tensor(values[name]) for name in self._stage.inputs))
+            given = [to_tensor(values[name]) for name in self._stage.inputs]
+            outputs = self._program(*given, *self._weights)
         if not isinstance(outputs, (tuple, list)):
             outputs = (outputs,)
         if len(outputs) != len(self._stage.outputs):
@@ -121,6 +128,22 @@ class TorchRunner:
         start = time.perf_counter_ns()
         self.run(values, as_tensors=True)
         return [Cost(Origin(self._stage.program), None, time.perf_counter_ns() - start)]
+
+
+def _reordered(read: TorchWeight, weights: Sequence[Any], program: str) -> Any:
+    """The tensor that torch reads: the weight's own memory where its order of elements is the same."""
+    if read.weight >= len(weights):
+        raise ModelError(f"{program!r} reads weight {read.weight}; there are {len(weights)}")
+    array = np.asarray(weights[read.weight])
+    try:
+        for kind, dims in read.steps:
+            array = array.transpose(dims) if kind == "permute" else array.reshape(dims)
+    except ValueError as error:
+        raise ModelError(f"{program!r} reads weight {read.weight}: {error}") from None
+    with warnings.catch_warnings():
+        # Mapped from a file, the memory is not writable, and the program does not write.
+        warnings.simplefilter("ignore")
+        return import_torch("a weight").from_numpy(np.ascontiguousarray(array).reshape(array.shape))
 
 
 def _crossings(stage: NnapiStage, side: str, operands: Sequence[Any]) -> list[BorderCrossing]:

@@ -21,7 +21,7 @@ from nnapi_core.nnapi.constant import Constant
 
 _DTYPES = {
     "<f4": "F32", "<f2": "F16", "<i4": "I32", "|i1": "I8", "|u1": "U8", "|b1": "BOOL", "<i2": "I16",
-    "<u2": "U16", "<u4": "U32",
+    "<u2": "U16", "<u4": "U32", "<i8": "I64", "<f8": "F64",
 }  # fmt: skip
 
 # One tensor of the file: its name, safetensors dtype, shape, size in bytes, and its data on demand.

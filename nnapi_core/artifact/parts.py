@@ -10,11 +10,11 @@ import torch
 from attrs import frozen
 from torch.fx import GraphModule, Node
 
+from nnapi_core.artifact.torch_stage import torch_stage
 from nnapi_core.errors import ConversionError
-from nnapi_core.graph.decompose import spell_out
 from nnapi_core.graph.program import Program
 from nnapi_core.lowering.lower import Border, LoweredModel
-from nnapi_core.lowering.partition import Partition, Stage
+from nnapi_core.lowering.partition import Partition
 from nnapi_core.nnapi.model import Model
 from nnapi_core.nnapi.serialize import WeightTable, serialize
 from nnapi_core.nnapi.types import Dim, Quant
@@ -43,24 +43,25 @@ def make_parts(
     words: dict[str, bytes] = {}
     torch_stages: dict[str, GraphModule] = {}
     lowered: dict[str, LoweredModel] = {}
-    stages: list[dict[str, Any]] = []
+    described: dict[int, dict[str, Any]] = {}
+    # NNAPI first: what it wants in an order of its own is stored that way, and permuted for torch.
     for number, (stage, model) in enumerate(zip(partition.stages, models, strict=True)):
         if stage.lowered is not None and model is not None:
             name = f"model.{number}"
             words[name] = serialize(model, weights)
             lowered[name] = LoweredModel(model, stage.lowered.inputs, stage.lowered.outputs)
-            stages.append(_nnapi_stage(name, stage.lowered, model, partition))
-        else:
+            described[number] = _nnapi_stage(name, stage.lowered, model, partition)
+    for number, stage in enumerate(partition.stages):
+        if number not in described:
             name = f"torch.{number}"
-            torch_stages[name] = torch_stage(program, stage)
-            stages.append(
-                {
-                    "kind": "torch",
-                    "program": name,
-                    "inputs": [partition.resolve(node).name for node in stage.inputs],
-                    "outputs": [node.name for node in stage.outputs],
-                }
-            )
+            torch_stages[name], read = torch_stage(program, stage, weights)
+            described[number] = {
+                "kind": "torch",
+                "program": name,
+                "inputs": [partition.resolve(node).name for node in stage.inputs],
+                "outputs": [node.name for node in stage.outputs],
+                "weights": [one.described() for one in read],
+            }
     outputs, constants = _results(program, partition)
     manifest = {
         "feature_level": max([27] + [model.level for model in models if model is not None]),
@@ -69,7 +70,7 @@ def make_parts(
         "outputs": outputs,
         "output_tree": program.output_tree,
         "constants": constants,
-        "stages": stages,
+        "stages": [described[number] for number in sorted(described)],
     }
     return Parts(manifest, words, weights, torch_stages, lowered, program.input_values)
 
@@ -159,33 +160,3 @@ def _constant(tensor: torch.Tensor) -> dict[str, Any]:
         "shape": list(tensor.shape),
         "data": base64.b64encode(data.tobytes()).decode("ascii"),
     }
-
-
-def torch_stage(program: Program, stage: Stage) -> GraphModule:
-    """The nodes of a CPU stage as a module: its inputs in order, a tuple of its outputs."""
-    graph = torch.fx.Graph()
-    root = torch.nn.Module()
-    mapping: dict[Node, Node] = {}
-    for node in stage.inputs:
-        mapping[node] = graph.placeholder(node.name)
-        mapping[node].meta["val"] = node.meta["val"]
-
-    def copied(node: Node) -> Node:
-        if node not in mapping:
-            if node in program.constants:
-                name = f"constant_{len(mapping)}"
-                root.register_buffer(name, program.constants[node].load().detach())
-                mapping[node] = graph.get_attr(name)
-                mapping[node].meta["val"] = node.meta["val"]
-            elif node.op == "get_attr":
-                setattr(root, str(node.target), program.attributes[str(node.target)])
-                mapping[node] = graph.get_attr(str(node.target))
-            else:
-                mapping[node] = graph.node_copy(node, copied)
-        return mapping[node]
-
-    for node in stage.nodes:
-        copied(node)
-    graph.output(tuple(copied(node) for node in stage.outputs))
-    spell_out(graph)
-    return GraphModule(root, graph)

@@ -61,6 +61,9 @@ def scripted(parts: Parts, weights: list[torch.Tensor]) -> Any:
             )
             _check_traceable(stage["program"], module)
             setattr(root, f"stage_{number}", torch.jit.trace(module.eval(), examples))  # type: ignore[no-untyped-call]
+            for read in stage["weights"]:
+                # The same tensor object is written once, whoever names it.
+                setattr(root, f"weight_{read['weight']}", weights[read["weight"]])
     for name, constant in parts.manifest["constants"].items():
         data = np.frombuffer(base64.b64decode(constant["data"]), constant["dtype"]).copy()
         root.register_buffer(f"constant_{name}", torch.from_numpy(data).reshape(constant["shape"]))
@@ -138,12 +141,19 @@ def forward_source(manifest: dict[str, Any]) -> str:
                 leaving = _leaving(f"{results}[{position}]", border)
                 lines.append(f"    {names[border['value']]} = {leaving}")
         else:
-            given = ", ".join(names[name] for name in stage["inputs"])
+            given = ", ".join(
+                [names[name] for name in stage["inputs"]] + list(map(_read, stage["weights"]))
+            )
             outputs = "".join(f"{names[name]}, " for name in stage["outputs"])
             lines.append(f"    {outputs}= self.stage_{number}({given})")
     flat = [_result(names, manifest, one) for one in manifest["outputs"]]
     lines.append(f"    return {_tree(manifest['output_tree'], flat)}")
     return "\n".join(lines) + "\n"
+
+
+def _read(weight: dict[str, Any]) -> str:
+    steps = "".join(f".{kind}({dims})" for kind, dims in weight["steps"])
+    return f"self.weight_{weight['weight']}{steps}{'.contiguous()' if steps else ''}"
 
 
 class _Names(dict[str, str]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable, Hashable
 from functools import cache
 from typing import Any
 
@@ -12,6 +13,16 @@ from torch._ops import OpOverload
 from torch.fx import Node
 
 from nnapi_core.graph.program import Program, TorchConstant
+from nnapi_core.nnapi.constant import Constant
+
+aten = torch.ops.aten
+
+_PASSING = {aten.clone.default, aten.detach.default, aten.alias.default, aten.contiguous.default,
+            aten.lift_fresh_copy.default, aten.detach_.default}  # fmt: skip
+_RESHAPING = {aten.view.default, aten.reshape.default, aten._unsafe_view.default,
+              aten.unsqueeze.default, aten.squeeze.default, aten.squeeze.dim, aten.squeeze.dims,
+              aten.flatten.using_ints}  # fmt: skip
+_PERMUTING = {aten.t.default, aten.transpose.int, aten.permute.default, aten.numpy_T.default}
 
 # Results up to this size are kept once computed; larger ones are computed again when they are written.
 _KEEP_BYTES = 1 << 20
@@ -42,8 +53,46 @@ def _folded(node: Node, value: torch.Tensor, program: Program) -> TorchConstant:
         return value.detach()
 
     small = value.numel() * value.element_size() <= _KEEP_BYTES
-    key = ("folded", id(program), node.name)
-    return TorchConstant(tuple(value.shape), value.dtype, cache(compute) if small else compute, key)
+    return TorchConstant(
+        tuple(value.shape),
+        value.dtype,
+        cache(compute) if small else compute,
+        _key(node, program),
+        _reordered(node, program),
+    )
+
+
+def _key(node: Node, program: Program) -> Hashable:
+    """The same call of the same constants is the same constant."""
+
+    def named(one: Node) -> object:
+        constant = program.constants.get(one)
+        return ("of", _key(one, program) if constant is None else constant.key)
+
+    args, kwargs = pytree.tree_map_only(Node, named, (node.args, node.kwargs))
+    call = (str(node.target), repr(args), repr(kwargs))
+    # By number, so that keys do not grow with the depth of the graph.
+    return ("folded", id(program), program.folded.setdefault(call, len(program.folded)))
+
+
+def _reordered(node: Node, program: Program) -> Callable[[], Constant] | None:
+    """For calls that only permute, reshape or pass on."""
+    sources = node.all_input_nodes
+    if len(sources) != 1 or sources[0] not in program.constants:
+        return None
+    source = program.constants[sources[0]]
+    shape = tuple(int(dim) for dim in node.meta["val"].shape)
+    if node.target in _PASSING and source.dtype is node.meta["val"].dtype:
+        return source.constant
+    if node.target in _RESHAPING:
+        return lambda: source.constant().reshape(shape)
+    if node.target in _PERMUTING:
+        sizes = list(range(2, 2 + len(source.shape)))
+        probe = torch.empty(sizes, device="meta")
+        args = (probe, *node.args[1:])
+        order = [sizes.index(dim) for dim in node.target(*args, **node.kwargs).shape]
+        return lambda: source.constant().transpose(order)
+    return None
 
 
 def _evaluate(node: Node, program: Program) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import numpy as np
@@ -22,10 +22,15 @@ class TorchConstant:
     shape: tuple[int, ...]
     dtype: torch.dtype
     load: Callable[[], torch.Tensor] = field(repr=False)
-    key: object
+    key: Hashable
+    """Names the content: constants of equal keys are equal, and are written once."""
+    reordered: Callable[[], Constant] | None = field(default=None, repr=False)
+    """Where the elements are another constant's: that one for NNAPI, permuted or reshaped."""
 
     def constant(self) -> Constant:
         """For NNAPI: the same memory as numpy sees it (torch's shape and order)."""
+        if self.reordered is not None:
+            return self.reordered()
         dtype = numpy_dtype(self.dtype)
         return Constant(dtype, self.shape, lambda: self.load().detach().numpy(), self.key)
 
@@ -61,6 +66,9 @@ class Program:
     """What the integers of a tensor mean: results of ``quantize``, and what ``dequantize`` reads."""
     dequantised: dict[Node, Node] = field(factory=dict)
     """Calls of ``dequantize``, and the tensors of integers (in ``quants``) that they are the numbers of."""
+
+    folded: dict[Hashable, int] = field(factory=dict)
+    """Calls of constants, numbered: what is computed twice is one constant."""
 
     @property
     def results(self) -> list[Any]:

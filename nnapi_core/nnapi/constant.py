@@ -13,6 +13,20 @@ Array = np.ndarray[Any, np.dtype[Any]]
 _anonymous = itertools.count()
 
 
+@frozen
+class Reordering:
+    """One step from one constant to another of the same elements: a permutation, or (None) another shape."""
+
+    before: tuple[int, ...]
+    after: tuple[int, ...]
+    permutation: tuple[int, ...] | None = None
+
+    def undone(self) -> Reordering:
+        order = self.permutation
+        inverse = None if order is None else tuple(order.index(dim) for dim in range(len(order)))
+        return Reordering(self.after, self.before, inverse)
+
+
 @frozen(eq=False)
 class Constant:
     """An array known by shape and element type, loaded on demand.
@@ -24,6 +38,8 @@ class Constant:
     shape: tuple[int, ...]
     load: Callable[[], Array] = field(repr=False)
     key: Hashable
+    moved: tuple[Constant, Reordering] | None = field(default=None, repr=False)
+    """The constant that this one has its elements from, and how."""
 
     @classmethod
     def of(cls, array: Array | Sequence[Any] | float, dtype: Any = None) -> Constant:
@@ -46,17 +62,36 @@ class Constant:
         if order == tuple(range(len(order))):
             return self
         shape = tuple(self.shape[dim] for dim in order)
+        if self.moved is not None and (before := self.moved[1].permutation) is not None:
+            return self.moved[0].transpose([before[dim] for dim in order])
         return Constant(
-            self.dtype, shape, lambda: self.load().transpose(order), (self.key, "transpose", order)
+            self.dtype,
+            shape,
+            lambda: self.load().transpose(order),
+            (self.key, "transpose", order),
+            (self, Reordering(self.shape, shape, order)),
         )
 
     def reshape(self, shape: Sequence[int]) -> Constant:
         new = tuple(shape)
         if new == self.shape:
             return self
+        if self.moved is not None and self.moved[1].permutation is None:
+            return self.moved[0].reshape(new)
         return Constant(
-            self.dtype, new, lambda: self.load().reshape(new), (self.key, "reshape", new)
+            self.dtype,
+            new,
+            lambda: self.load().reshape(new),
+            (self.key, "reshape", new),
+            (self, Reordering(self.shape, new)),
         )
+
+    def root(self) -> tuple[Constant, tuple[Reordering, ...]]:
+        """The constant that all the elements come from in the end, and the steps from it to this one."""
+        if self.moved is None:
+            return self, ()
+        root, steps = self.moved[0].root()
+        return root, (*steps, self.moved[1])
 
     def map(
         self,

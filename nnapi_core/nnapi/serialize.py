@@ -9,7 +9,7 @@ from enum import IntEnum
 import numpy as np
 
 from nnapi_core.errors import ArtifactError, ConversionError
-from nnapi_core.nnapi.constant import Array, Constant
+from nnapi_core.nnapi.constant import Array, Constant, Reordering
 from nnapi_core.nnapi.model import Model, Operand, Operation
 from nnapi_core.nnapi.opset import ops
 from nnapi_core.nnapi.types import ChannelQuant, OperandCode, OperandType, Quant
@@ -29,17 +29,34 @@ class Source(IntEnum):
 
 
 class WeightTable:
-    """Numbers the weights of one or several models; constants of equal keys share a number."""
+    """Numbers the weights of one or several models; constants of the same bytes in the same order share a number."""
 
     def __init__(self) -> None:
         self.constants: list[Constant] = []
         self._numbers: dict[object, int] = {}
+        self._by_root: dict[object, int] = {}
 
     def number(self, constant: Constant) -> int:
+        if constant.moved is not None and constant.moved[1].permutation is None:
+            # Another shape is another operand over the same bytes.
+            return self.number(constant.moved[0])
         if constant.key not in self._numbers:
             self._numbers[constant.key] = len(self.constants)
+            self._by_root.setdefault(constant.root()[0].key, len(self.constants))
             self.constants.append(constant)
         return self._numbers[constant.key]
+
+    def reordered(self, constant: Constant) -> tuple[int, tuple[Reordering, ...]]:
+        """A numbered weight with the elements of ``constant``, and the steps from it to ``constant``.
+
+        For readers that can permute: a weight is added only where there is none of these elements in any order.
+        """
+        root, steps = constant.root()
+        number = self._by_root.get(root.key)
+        if number is None:
+            return self.number(root), steps
+        stored = self.constants[number].root()[1]
+        return number, (*(step.undone() for step in reversed(stored)), *steps)
 
 
 def needs_version_2(model: Model) -> bool:

@@ -1,0 +1,67 @@
+"""A weight is in an artifact once, however many pieces read it, in whatever order of dimensions."""
+
+from __future__ import annotations
+
+import ctypes
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+import nnapi_runtime
+from nnapi_core.driver import Converted, convert
+
+
+class Shared(nn.Module):
+    """Each weight is read on NNAPI and, by an operator that NNAPI has not got, on the CPU."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kernel = nn.Parameter(torch.randn(16, 8, 3, 3))
+        self.matrix = nn.Parameter(torch.randn(32, 32))
+
+    def forward(self, x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        image = functional.conv2d(x, self.kernel, padding=1)
+        on_cpu = torch.nextafter(self.kernel, image[0, 0, 0, 0])
+        row = functional.linear(y, self.matrix).relu()
+        again = row @ self.matrix.t() + 2 * (row @ self.matrix.t())
+        return functional.relu(image), on_cpu, torch.nextafter(again.sum(), self.matrix), again
+
+
+def converted_and_args() -> tuple[Converted, Shared, tuple[torch.Tensor, ...]]:
+    torch.manual_seed(0)
+    module = Shared().eval()
+    args = (torch.randn(1, 8, 6, 6), torch.randn(2, 32))
+    return convert(module, args), module, args
+
+
+def test_every_weight_has_one_number() -> None:
+    converted, module, args = converted_and_args()
+    assert converted.report.stages.count("cpu") >= 1
+    sizes = sorted(one.nbytes for one in converted.parts.weights.constants)
+    assert sizes == sorted(4 * one.numel() for one in module.parameters())
+    for actual, expected in zip(converted(*args), module(*args), strict=True):
+        torch.testing.assert_close(actual, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("suffix", [".nnapi", ".ptl", ".pt"])
+def test_files_hold_each_weight_once(suffix: str, tmp_path: Path) -> None:
+    converted, module, args = converted_and_args()
+    path = tmp_path / f"shared{suffix}"
+    converted.save(path)
+    data = path.read_bytes()
+    for weight in module.parameters():
+        orders = [weight, weight.permute(*range(1, weight.dim()), 0)]
+        if weight.dim() == 4:
+            orders.append(weight.permute(0, 2, 3, 1))
+        found = [data.count(one.detach().contiguous().numpy().tobytes()) for one in orders]
+        assert sum(found) == 1, found
+    if suffix == ".nnapi":
+        results = nnapi_runtime.load(path)(*args)
+    else:
+        ctypes.CDLL(str(nnapi_runtime.host_library()), mode=ctypes.RTLD_GLOBAL)
+        results = torch.jit.load(str(path))(*args)
+    for actual, expected in zip(results, module(*args), strict=True):
+        torch.testing.assert_close(actual, expected, rtol=1e-4, atol=1e-4)
