@@ -9,10 +9,11 @@ endif()
 find_package(nanobind CONFIG REQUIRED)
 
 file(GLOB NNAPI_LOADER_SOURCES CONFIGURE_DEPENDS
-     ${NNAPI_RUNTIME_DIR}/src/loader/*.cpp ${NNAPI_RUNTIME_DIR}/src/bind/*.cpp)
+     ${NNAPI_RUNTIME_DIR}/src/loader/*.cpp ${NNAPI_RUNTIME_DIR}/src/bind/*.cpp
+     ${NNAPI_RUNTIME_DIR}/src/machine/*.cpp)
 nanobind_add_module(_loader NB_STATIC NOMINSIZE NB_SUPPRESS_WARNINGS ${NNAPI_LOADER_SOURCES})
 target_include_directories(_loader PRIVATE ${NNAPI_RUNTIME_DIR}/include ${NNAPI_RUNTIME_DIR}/src)
-target_link_libraries(_loader PRIVATE ${CMAKE_DL_LIBS})
+target_link_libraries(_loader PRIVATE ${CMAKE_DL_LIBS} Threads::Threads)
 set_target_properties(_loader PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR})
 
 if(SKBUILD_STATE STREQUAL "editable")

@@ -58,6 +58,8 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
             _convert_parser().error("-o OUT says where to write; `explain` needs no output")
     else:
         options = _PARSERS[command]().parse_args(argv[1:])
+        if command == "bench" and options.picture:
+            options.profile = True
     options.command = command
     return options
 
@@ -174,7 +176,12 @@ def _bench_parser() -> argparse.ArgumentParser:
     parser.add_argument("--warmup", type=_at_least_one, default=5, metavar="N")
     parser.add_argument("--runs", type=_at_least_one, default=30, metavar="N")
     parser.add_argument("--threads", type=_at_least_one, metavar="N", help="default: all cores")
-    parser.add_argument("--profile", action="store_true", help="time by operation (.nnapi)")
+    parser.add_argument(
+        "--profile",
+        action="store_true",
+        help="time, GFLOP/s and share of this machine's peak by operation (.nnapi)",
+    )
+    parser.add_argument("--picture", metavar="FILE.svg", help="the profile as a picture")
     return parser
 
 

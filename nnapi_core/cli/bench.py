@@ -12,13 +12,19 @@ from typing import Any
 import numpy as np
 
 import nnapi_runtime
+from nnapi_core.artifact.atomic import written_whole
+from nnapi_core.cli.profile import profile_rows, profile_text
+from nnapi_core.cli.profile_picture import profile_svg
 from nnapi_core.errors import ArtifactError, ConversionError
-from nnapi_core.nnapi.opset import ops
+from nnapi_runtime.machine import Machine
+from nnapi_runtime.nnapi_file import read_file
 
 
 def bench_file(options: Namespace) -> str:
     """The text that ``nnapi-convert bench`` prints."""
     path = options.file
+    if options.picture and Path(options.picture).suffix != ".svg":
+        raise ConversionError(f"{options.picture}: a picture is .svg")
     if not Path(path).is_file():
         raise ArtifactError(f"{path}: there is no such file")
     if Path(path).suffix == ".nnapi":
@@ -26,7 +32,7 @@ def bench_file(options: Namespace) -> str:
         inputs = [_example(one.shape, one.dtype) for one in session.inputs]
         text = f"{path}: {_latency(lambda: session(*inputs), options)}"
         if options.profile:
-            text += "\n" + _profile(session, inputs)
+            text += "\n" + _profile(session, inputs, options)
         return text
     if Path(path).suffix not in (".pt", ".ptl"):
         raise ConversionError(f"{path}: bench takes .nnapi, .ptl and .pt")
@@ -58,19 +64,14 @@ def _example(shape: Any, dtype: str) -> np.ndarray[Any, np.dtype[Any]]:
     return generator.integers(0, 2, sizes).astype(dtype)
 
 
-def _profile(session: Any, inputs: list[Any]) -> str:
-    costs = session.profile(*inputs)
-    total = sum(cost.nanoseconds for cost in costs) or 1
-    return "\n".join(
-        f"  {cost.nanoseconds / 1e3:10.1f} µs {cost.nanoseconds / total:6.1%}  "
-        f"{_operation(cost.code)}  {cost.origin.node} {cost.origin.source}"
-        for cost in costs
-    )
-
-
-def _operation(code: int | None) -> str:
-    spec = None if code is None else ops.of_code(code)
-    return "torch" if spec is None else spec.name
+def _profile(session: nnapi_runtime.Session, inputs: list[Any], options: Namespace) -> str:
+    machine = Machine.measure(options.threads)
+    file = read_file(options.file)
+    rows = profile_rows(lambda: session.profile(*inputs), file, options.runs, machine)
+    if options.picture:
+        with written_whole(options.picture) as temporary:
+            temporary.write_text(profile_svg(Path(options.file).name, rows), "utf-8")
+    return profile_text(rows, machine)
 
 
 def _stock(path: str, threads: int | None) -> Callable[[], Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 import torch
@@ -81,7 +82,19 @@ def test_convert_verify_inspect_bench(
 def test_bench_profile_names_operations(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models.py:small", "-o", "small.nnapi"]) == 0
     assert main(["bench", "small.nnapi", "--runs", "1", "--profile"]) == 0
-    assert "FULLY_CONNECTED" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "FULLY_CONNECTED" in said
+    assert "GFLOP/s" in said and "of this machine's peak" in said
+
+
+def test_bench_draws_a_profile_that_stands_alone(folder: Path) -> None:
+    assert main(["models.py:small", "-o", "small.nnapi"]) == 0
+    assert main(["bench", "small.nnapi", "--runs", "1", "--picture", "small.svg"]) == 0
+    picture = (folder / "small.svg").read_text()
+    root = ElementTree.fromstring(picture)
+    assert root.tag.endswith("svg")
+    assert "FULLY_CONNECTED" in picture and "of peak" in picture
+    assert "href" not in picture
 
 
 def test_html_report_stands_alone(folder: Path) -> None:
@@ -140,6 +153,7 @@ def test_exported_and_scripted_files(folder: Path, capsys: pytest.CaptureFixture
         (["inspect", "models.py"], "inspect reads .nnapi"),
         (["inspect", "x.nnapi"], "x.nnapi: there is no such file"),
         (["bench", "x.nnapi"], "x.nnapi: there is no such file"),
+        (["bench", "x.nnapi", "--picture", "x.png"], "a picture is .svg"),
     ],
 )
 def test_bad_input_is_one_clear_error(

@@ -5,6 +5,7 @@
 #include <nanobind/stl/filesystem.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
 #include <cstdlib>
@@ -13,11 +14,13 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "bind/buffer.h"
 #include "loader/error.h"
 #include "loader/executor.h"
+#include "machine/peak.h"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -254,6 +257,26 @@ NB_MODULE(_loader, m) {
   m.def(
       "default_library", [] { return std::filesystem::path(loader::Library::default_path()); },
       "What is used where no library is named: $NNAPI_LIBRARY, else host_library().");
+
+  m.def(
+      "measure_peaks",
+      [](int threads) {
+        std::vector<std::tuple<const char*, std::string, double>> peaks;
+        for (machine::Peak& peak : machine::measure_peaks(threads)) {
+          const bool is_float = peak.arithmetic == machine::Arithmetic::kFloat32;
+          peaks.emplace_back(is_float ? "float32" : "int8", std::move(peak.instructions),
+                             peak.operations_per_second);
+        }
+        return peaks;
+      },
+      "threads"_a, nb::call_guard<nb::gil_scoped_release>(),
+      "(arithmetic, instructions, operations a second) of each way to multiply and accumulate.");
+  m.def("time_fixed_work", &machine::time_fixed_work, "threads"_a,
+        nb::call_guard<nb::gil_scoped_release>(),
+        "Seconds that a small fixed amount of arithmetic takes on each of the threads at once.");
+  m.def("read_bandwidth", &machine::read_bandwidth, "bytes"_a,
+        nb::call_guard<nb::gil_scoped_release>(),
+        "Bytes a second that one thread reads of an array of that size.");
 
   nb::class_<Border>(m, "Border", "What a model says about an input or output.")
       .def_ro("type", &Border::type, "NNAPI's operand type code.")
