@@ -60,7 +60,7 @@ bool has_avx_vnni() {
 #define TWELVE(I) I(0) I(1) I(2) I(3) I(4) I(5) I(6) I(7) I(16) I(17) I(18) I(19)
 #define LOOP(NAME, BODY)                                                                      \
   void NAME(long rounds) {                                                                    \
-    asm volatile(".arch_extension dotprod\n" TWELVE(CLEAR_ONE) CLEAR_ONE(20)                  \
+    asm volatile(".arch armv8.2-a+dotprod\n" TWELVE(CLEAR_ONE) CLEAR_ONE(20)                  \
                      CLEAR_ONE(21) "1:\n" BODY "subs %0, %0, #1\n b.ne 1b\n"                  \
                  : "+r"(rounds)                                                               \
                  :                                                                            \
