@@ -60,8 +60,8 @@ bool has_avx_vnni() {
 #define TWELVE(I) I(0) I(1) I(2) I(3) I(4) I(5) I(6) I(7) I(16) I(17) I(18) I(19)
 #define LOOP(NAME, BODY)                                                                      \
   void NAME(long rounds) {                                                                    \
-    asm volatile(".arch armv8.2-a+dotprod\n" TWELVE(CLEAR_ONE) CLEAR_ONE(20)                  \
-                     CLEAR_ONE(21) "1:\n" BODY "subs %0, %0, #1\n b.ne 1b\n"                  \
+    asm volatile(TWELVE(CLEAR_ONE) CLEAR_ONE(20) CLEAR_ONE(21) "1:\n" BODY                    \
+                                                               "subs %0, %0, #1\n b.ne 1b\n"  \
                  : "+r"(rounds)                                                               \
                  :                                                                            \
                  : "cc", "v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "v16", "v17", "v18", \
@@ -69,7 +69,9 @@ bool has_avx_vnni() {
   }
 #define CLEAR_ONE(i) "movi v" #i ".16b, #0\n"
 #define FMA_NEON(i) "fmla v" #i ".4s, v20.4s, v21.4s\n"
-#define DOT_NEON(i) "sdot v" #i ".4s, v20.16b, v21.16b\n"
+// sdot vI.4s, v20.16b, v21.16b, as its number: assemblers want to be told of the extension, each
+// in a way of its own.
+#define DOT_NEON(i) ".inst 0x4e959680 + " #i "\n"
 #define LONG_NEON(i) "smlal v" #i ".8h, v20.8b, v21.8b\n"
 
 LOOP(fma_neon, TWELVE(FMA_NEON))
