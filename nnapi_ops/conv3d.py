@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch.nn import functional
 
-from nnapi_core.plugin import Decomposition, decomposition, decompositions_of, hookimpl
+from nnapi_core.plugin import Decomposition, Unsupported, decomposition, decompositions_of, hookimpl
 
 aten = torch.ops.aten
 # More slices than this are too many operations.
@@ -52,7 +52,7 @@ def conv3d(
         )
         total = image if total is None else total + image
     if total is None:
-        raise NotImplementedError("a kernel without taps")
+        raise Unsupported("a kernel without taps")
     result = total.reshape(batch, steps, *total.shape[1:]).transpose(1, 2)
     return result if input.dim() == 5 else result.squeeze(0)
 
@@ -74,7 +74,7 @@ def conv_transpose3d(
     volume = input if input.dim() == 5 else input.unsqueeze(0)
     depth, taps = volume.shape[2], weight.shape[2]
     if depth * taps > _MOST_SLICES:
-        raise NotImplementedError("too many slices")
+        raise Unsupported("too many slices", depth=depth, taps=taps, most=_MOST_SLICES)
     count = (depth - 1) * step - 2 * pad + (taps - 1) * apart + 1 + more
     results: list[torch.Tensor | None] = [None] * count
     for slice_ in range(depth):

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import torch
 
-from nnapi_core.plugin import Decomposition, decomposition, decompositions_of, hookimpl
+from nnapi_core.plugin import Decomposition, Unsupported, decomposition, decompositions_of, hookimpl
 
 aten = torch.ops.aten
 
 
 def _norm(difference: torch.Tensor, p: float) -> torch.Tensor:
     """Of the last dimension. Other p need powers of differences, which lose what pow loses near 0."""
+    if p == 0:
+        return (difference != 0).to(difference.dtype).sum(-1)
     if p == 1:
         return difference.abs().sum(-1)
     if p == 2:
         return (difference * difference).sum(-1).sqrt()
     if p == float("inf"):
         return difference.abs().amax(-1)
-    raise NotImplementedError(f"distances of p={p}")
+    raise Unsupported("distances of this degree", p=p)
 
 
 @decomposition(aten._cdist_forward.default)

@@ -6,7 +6,7 @@ import math
 
 import torch
 
-from nnapi_core.plugin import Decomposition, Unsupported, decomposition, decompositions_of, hookimpl
+from nnapi_core.plugin import Decomposition, decomposition, decompositions_of, hookimpl
 
 aten = torch.ops.aten
 
@@ -47,10 +47,15 @@ def quantile(
     interpolation: str = "linear",
 ) -> torch.Tensor:
     """Torch's rank is ``q`` times the last position; NaN, which torch looks for, is not seen here."""
-    if dim is None:
-        if keepdim:
-            raise Unsupported("a quantile of all elements that keeps the dimensions")
-        self, dim = self.reshape(-1), 0
+    if dim is None or not self.dim():
+        shape = [1] * self.dim() if keepdim else []
+        return _quantile(self.reshape(-1), q, 0, False, interpolation).reshape(shape)
+    return _quantile(self, q, dim, keepdim, interpolation)
+
+
+def _quantile(
+    self: torch.Tensor, q: float, dim: int, keepdim: bool, interpolation: str
+) -> torch.Tensor:
     rank = q * (self.shape[dim] - 1)
     below, above = math.floor(rank), math.ceil(rank)
     # Half-way, Python rounds to the even position, as torch does.

@@ -62,10 +62,12 @@ def sort(
     NNAPI orders equal elements by falling position, so what it finds is stable when read backwards; a descending
     sort reads the elements backwards first.
     """
+    if not self.rank:
+        return self, nn.constant(0, torch.int32)
     if not stable:
         _refuse_ties(nn, self)
     moved = _dim_last(nn, self, dim)
-    length = int(moved.static_shape[-1]) if moved.rank else 1
+    length = moved.static_shape[-1]
     backwards = Run(length - 1, length, -1)
     if descending:
         values, indices = _top(nn, sliced(nn, moved, -1, backwards), length)

@@ -17,6 +17,7 @@ from torch._subclasses.functional_tensor import dispatch_functionalize
 from torch.fx import Graph, GraphModule, Node
 from torch.fx.experimental.proxy_tensor import make_fx
 
+from nnapi_core.errors import Unsupported
 from nnapi_core.graph.program import Program, TorchConstant
 from nnapi_core.graph.splice import splice
 from nnapi_core.plugins.registry import Registry
@@ -97,6 +98,9 @@ def _inline(program: Program, node: Node, function: Callable[..., Any]) -> list[
     """Replaces one node by the trace of ``function``; returns the new nodes (none: it could not be traced)."""
     try:
         nodes, inner = _traced(node, function)
+    except Unsupported as refusal:
+        program.unsplit[node] = refusal
+        return []
     except Exception:
         # Not traceable: the operator stays whole, and is refused by name if nothing lowers it.
         return []

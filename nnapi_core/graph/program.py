@@ -62,6 +62,8 @@ class Program:
     """Per flat argument: is it a tensor, and if not, the value that it was exported with."""
     branches: dict[Node, tuple[Branch, ...]] = field(factory=dict)
     """The graphs inside of ``cond`` (then, else) and ``while_loop`` (condition, body) calls."""
+    unsplit: dict[Node, Unsupported] = field(factory=dict)
+    """Calls that a plugin's decomposition refuses, and why."""
     quants: dict[Node, Quant | ChannelQuant] = field(factory=dict)
     """What the integers of a tensor mean: results of ``quantize``, and what ``dequantize`` reads."""
     dequantised: dict[Node, Node] = field(factory=dict)

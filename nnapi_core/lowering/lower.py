@@ -116,7 +116,8 @@ class Lowerer:
             return
         found = self._registry.lowerings.get(node.target)
         if not found:
-            raise Unsupported(f"no plugin lowers {node.target}", Reason.NO_LOWERING)
+            unclaimed = Unsupported(f"no plugin lowers {node.target}", Reason.NO_LOWERING)
+            raise self.program.unsplit.get(node, unclaimed)
         if not self.program.quants:
             self._values[node] = self._lowered(found, node, None)
             return

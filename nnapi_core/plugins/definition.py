@@ -101,7 +101,7 @@ def decomposition(*overloads: torch._ops.OpOverload) -> Callable[[F], F]:
     """Marks a function of torch tensors that computes what ``overloads`` compute, by other operators.
 
     It is used where no lowering claims the overload, before torch's own decompositions. It is called with fake
-    tensors, and may raise `Unsupported` or `NotImplementedError`: the operator then stays whole.
+    tensors, and may raise `Unsupported`: the operator then stays whole, and that is the reason that is reported.
     """
 
     def mark(function: F) -> F:

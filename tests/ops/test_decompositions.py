@@ -11,7 +11,9 @@ from nnapi_core.testing import Case, check_lowering, tensors
 
 
 @settings(max_examples=8)
-@given(st.data(), st.integers(1, 4), st.integers(1, 4), st.sampled_from([1.0, 2.0, float("inf")]))
+@given(
+    st.data(), st.integers(1, 4), st.integers(1, 4), st.sampled_from([0.0, 1.0, 2.0, float("inf")])
+)
 def test_cdist(data: st.DataObject, n: int, m: int, p: float) -> None:
     a = data.draw(tensors(shape=(n, 3)))
     b = data.draw(tensors(shape=(m, 3)))
@@ -22,7 +24,7 @@ def test_cdist(data: st.DataObject, n: int, m: int, p: float) -> None:
 
 
 @settings(max_examples=8)
-@given(tensors(min_rank=2, max_rank=2), st.sampled_from([1.0, 2.0, float("inf")]))
+@given(tensors(min_rank=2, max_rank=2), st.sampled_from([0.0, 1.0, 2.0, float("inf")]))
 def test_pdist(x: torch.Tensor, p: float) -> None:
     if x.shape[0] > 1:
         outcome = check_lowering(Case(lambda x: nn.functional.pdist(x, p), (x,), terms=8))

@@ -56,3 +56,9 @@ def test_positions_that_torch_leaves_open_are_refused() -> None:
         outcome = check_lowering(Case(function, (x.int(),)))
         assert not outcome.supported
         assert "equal integers" in outcome.reasons[0]
+
+
+def test_one_number_without_dimensions() -> None:
+    for function in (torch.sort, lambda x: torch.topk(x, 1), torch.argsort):
+        outcome = check_lowering(Case(function, (torch.tensor(3.0),)))
+        assert outcome.supported, outcome.reasons
