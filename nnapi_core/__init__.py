@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from nnapi_core.errors import ConversionError, Unsupported
 
 if TYPE_CHECKING:
+    from nnapi_core.calibration import finish_qat, prepare_qat, quantize
     from nnapi_core.driver import Converted, convert, explain
-    from nnapi_core.quantizer import NnapiQuantizer, finish_qat, prepare_qat, quantize
+    from nnapi_core.quantizer import NnapiQuantizer
 
 __all__ = [
     "ConversionError",
@@ -26,9 +27,11 @@ __all__ = [
     "quantize",
 ]
 
-_LAZY = dict.fromkeys(("convert", "explain", "Converted"), "driver") | dict.fromkeys(
-    ("NnapiQuantizer", "finish_qat", "prepare_qat", "quantize"), "quantizer"
-)
+_LAZY = {
+    **dict.fromkeys(("convert", "explain", "Converted"), "driver"),
+    **dict.fromkeys(("finish_qat", "prepare_qat", "quantize"), "calibration"),
+    "NnapiQuantizer": "quantizer",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,23 +1,18 @@
-"""From a float module to integers: calibration, and training with them in mind, by torchao's PT2E.
-
-`NnapiQuantizer` says which tensors are quantised, and how NNAPI wants them. `quantize` is the usual way::
-
-    program = nnapi_core.quantize(module, calibration_batches)
-    nnapi_core.convert(program, example_args).save("model.nnapi")
+"""Which tensors of a model are quantised, and how NNAPI wants them: a quantiser for torchao's PT2E.
 
 Needs the extra ``quant`` (``pip install torch-nnapi[quant]``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch.export import ExportedProgram
 from torch.fx import GraphModule, Node
 
 from nnapi_core.errors import ConversionError
+from nnapi_core.nnapi.opset import FEATURE_LEVELS
 
 try:
     from torchao.quantization.pt2e import (
@@ -27,12 +22,6 @@ try:
         MovingAverageMinMaxObserver,
         MovingAveragePerChannelMinMaxObserver,
         PerChannelMinMaxObserver,
-        move_exported_model_to_eval,
-    )
-    from torchao.quantization.pt2e.quantize_pt2e import (
-        convert_pt2e,
-        prepare_pt2e,
-        prepare_qat_pt2e,
     )
     from torchao.quantization.pt2e.quantizer import (
         FixedQParamsQuantizationSpec,
@@ -77,6 +66,9 @@ class NnapiQuantizer(Quantizer):  # type: ignore[misc]
         self, *, feature_level: int = 29, per_channel: bool = True, training: bool = False
     ) -> None:
         super().__init__()
+        if feature_level not in FEATURE_LEVELS:
+            levels = ", ".join(map(str, FEATURE_LEVELS))
+            raise ConversionError(f"feature level {feature_level!r} is not one of {levels}")
         self._level = feature_level
         self._per_channel = per_channel and feature_level >= 29
         self._training = training
@@ -220,61 +212,3 @@ def _is_float(node: Node) -> bool:
 
 def _only_reader(node: Node) -> Node | None:
     return next(iter(node.users)) if len(node.users) == 1 else None
-
-
-def quantize(
-    module: torch.nn.Module,
-    calibration_batches: Iterable[tuple[Any, ...]],
-    *,
-    feature_level: int = 29,
-    per_channel: bool = True,
-    dynamic_shapes: Any = None,
-) -> ExportedProgram:
-    """A quantised program, which `convert` takes; its scales are those of the batches.
-
-    ``calibration_batches`` are tuples of arguments, as typical as possible; a few dozen examples do. The program
-    has the shapes of the first one. Raises `ConversionError` where there is none, or the module cannot be exported.
-    """
-    batches = [tuple(batch) for batch in calibration_batches]
-    if not batches:
-        raise ConversionError("calibration_batches is empty; give a few typical argument tuples")
-    quantizer = NnapiQuantizer(feature_level=feature_level, per_channel=per_channel)
-    module = module.eval()
-    prepared = prepare_pt2e(_graph(module, batches[0], dynamic_shapes), quantizer)
-    with torch.no_grad():
-        for batch in batches:
-            prepared(*batch)
-    return _exported(convert_pt2e(prepared), batches[0], dynamic_shapes)
-
-
-def prepare_qat(
-    module: torch.nn.Module,
-    example_args: tuple[Any, ...],
-    *,
-    feature_level: int = 29,
-    per_channel: bool = True,
-) -> GraphModule:
-    """The module as a graph that rounds as NNAPI will, to be trained; then `finish_qat`."""
-    quantizer = NnapiQuantizer(feature_level=feature_level, per_channel=per_channel, training=True)
-    prepared: GraphModule = prepare_qat_pt2e(_graph(module.train(), example_args, None), quantizer)
-    return prepared
-
-
-def finish_qat(prepared: GraphModule, example_args: tuple[Any, ...]) -> ExportedProgram:
-    """The trained graph of `prepare_qat` as a quantised program, which `convert` takes."""
-    move_exported_model_to_eval(prepared)
-    return _exported(convert_pt2e(prepared), example_args, None)
-
-
-def _graph(module: torch.nn.Module, args: tuple[Any, ...], dynamic_shapes: Any) -> Any:
-    try:
-        return torch.export.export(module, args, dynamic_shapes=dynamic_shapes).module()
-    except Exception as error:
-        raise ConversionError(
-            f"torch.export cannot trace {type(module).__name__}: {type(error).__name__}: {error}"
-        ) from error
-
-
-def _exported(graph: GraphModule, args: tuple[Any, ...], dynamic_shapes: Any) -> ExportedProgram:
-    with torch.no_grad():
-        return torch.export.export(graph, args, dynamic_shapes=dynamic_shapes)

@@ -10,6 +10,7 @@ from attrs import evolve
 
 from nnapi_core.plugin import (
     Bounds,
+    ChannelQuant,
     Constant,
     Context,
     Dim,
@@ -35,6 +36,8 @@ def fully_connected(nn: Context, input: Value, weight: Value, bias: Value | None
     rows = (
         nn.arrange(input, Order.TORCH) if input.rank > 1 else nn.reshape(input, (1, *input.shape))
     )
+    if isinstance(weight.quant, ChannelQuant):
+        return nn.reshape(_pointwise(nn, rows, weight, bias, units), (*input.shape[:-1], units))
     result = nn.emit(
         ops.FULLY_CONNECTED,
         input=rows,
@@ -44,6 +47,22 @@ def fully_connected(nn: Context, input: Value, weight: Value, bias: Value | None
         quant=nn.outs[0].quant,
     )
     return nn.reshape(result, (*input.shape[:-1], units))
+
+
+def _pointwise(nn: Context, rows: Value, weight: Value, bias: Value | None, units: int) -> Value:
+    """As a convolution of images of one pixel: FULLY_CONNECTED has no scale for each unit."""
+    count, (inner,) = product(rows.shape[:-1]), fixed(rows.shape[-1:])
+    pixels = nn.arrange(nn.reshape(rows, (count, inner, 1, 1)), Order.CHANNELS_LAST)
+    kernels = nn.arrange(nn.reshape(weight, (units, inner, 1, 1)), Order.CHANNELS_LAST)
+    return nn.emit(
+        ops.CONV_2D,
+        input=pixels,
+        weights=kernels,
+        bias=bias_or_zeros(nn, rows, weight, bias, units),
+        shape=(count, units, 1, 1),
+        quant=nn.outs[0].quant,
+        **window_operands(Span(1), Span(1)),
+    )
 
 
 def matrix_product(nn: Context, a: Value, b: Value, *, bias: Value | None = None) -> Value:

@@ -19,6 +19,7 @@ from nnapi_core.graph.constants import fold_constants
 from nnapi_core.graph.decompose import decompose
 from nnapi_core.graph.functionalise import functionalise
 from nnapi_core.graph.integer_borders import take_integers
+from nnapi_core.graph.other_quantisation import refuse_other_quantisation, refuse_packed_weights
 from nnapi_core.graph.program import Program, TorchConstant
 from nnapi_core.graph.quantized import fold_quant
 from nnapi_core.graph.unroll import unroll
@@ -36,12 +37,14 @@ def export(
 ) -> ExportedProgram:
     """Runs ``torch.export``, and says in one message what it could not trace."""
     if isinstance(module, ExportedProgram):
+        refuse_packed_weights(module.state_dict)
         return module
     if isinstance(module, torch.jit.ScriptModule):
         raise ConversionError(
             "the model is TorchScript, which this conversion does not read; "
             "pass the nn.Module it was made from, or an exported .pt2"
         )
+    refuse_packed_weights(dict(module.named_parameters()) | dict(module.named_buffers()))
     try:
         with torch.no_grad():
             return torch.export.export(
@@ -64,6 +67,7 @@ def prepare(
 
     With ``quantized_io``, a quantised program takes and gives integers. ``exported`` is not changed.
     """
+    refuse_other_quantisation(exported.graph)
     program = _program(exported, *functionalise(exported))
     _refine(program, registry, level, quantized_io)
     return program

@@ -16,21 +16,15 @@ import torch
 from attrs import frozen
 from torch.fx import Node
 
-from nnapi_core.errors import ConversionError
 from nnapi_core.graph.bind_args import bind_args
-from nnapi_core.graph.program import Program, source_of
+from nnapi_core.graph.other_quantisation import PREFIX, RANGES, refusal, refuse_other_quantisation
+from nnapi_core.graph.program import Program
 from nnapi_core.nnapi.types import ChannelQuant, Quant
 
 aten = torch.ops.aten
-_PREFIX = "quantized_decomposed::"
-_QUANTIZE = _PREFIX + "quantize_per_tensor"
-_DEQUANTIZE = _PREFIX + "dequantize_per_tensor"
-_PER_CHANNEL = _PREFIX + "dequantize_per_channel"
-_RANGES = {torch.uint8: (0, 255), torch.int8: (-128, 127)}
-_RECIPE = (
-    "quantise the float model with nnapi_core.quantize(module, calibration_batches), which calibrates "
-    "8-bit scales that are fixed in the model"
-)
+_QUANTIZE = PREFIX + "quantize_per_tensor"
+_DEQUANTIZE = PREFIX + "dequantize_per_tensor"
+_PER_CHANNEL = PREFIX + "dequantize_per_channel"
 
 # Calls whose results are elements of their first argument (or 0, which every zero point stands for).
 _KEEPERS = {
@@ -69,9 +63,9 @@ class Integers:
     @property
     def is_whole(self) -> bool:
         """Does it use the whole range of its type? NNAPI knows no other (one step less is the same to it)."""
-        if self.dtype not in _RANGES:
+        if self.dtype not in RANGES:
             return False
-        low, high = _RANGES[self.dtype]
+        low, high = RANGES[self.dtype]
         whole = self.least - low <= 1 and self.greatest == high
         return whole and low <= self.zero_point <= high
 
@@ -94,10 +88,9 @@ def fold_quant(program: Program, level: int) -> None:
 
     Raises `ConversionError` for quantisation that NNAPI has not got: dynamic, in groups, of other widths.
     """
-    if not any(_name(node).startswith(_PREFIX) for node in program.graph.nodes):
-        _refuse_other_quantisation(program)
+    refuse_other_quantisation(program.graph)
+    if not any(_name(node).startswith(PREFIX) for node in program.graph.nodes):
         return
-    _refuse_other_quantisation(program)
     for node in program.graph.nodes:
         if is_quantize(node) or is_dequantize(node):
             _state_as_numbers(program, node)
@@ -114,30 +107,6 @@ def fold_quant(program: Program, level: int) -> None:
             _note_source(program, node)
         elif _name(node) == _PER_CHANNEL:
             _note_channels(program, node)
-
-
-# ---- refusals
-
-
-def _refuse_other_quantisation(program: Program) -> None:
-    for node in program.graph.nodes:
-        name = _name(node)
-        if "choose_qparams" in name or "per_token" in name or name == "quantized::linear_dynamic":
-            raise _refusal(node, "is dynamic quantisation; the scales of a NNAPI model are fixed")
-        if "channel_group" in name or "int4" in name or "_affine" in name:
-            raise _refusal(node, "has scales for groups of weights, which NNAPI has not got")
-        if name in (_QUANTIZE, _DEQUANTIZE, _PER_CHANNEL):
-            dtype = bind_args(node)["dtype"]
-            wide = name != _QUANTIZE and dtype is torch.int32
-            if dtype not in _RANGES and not wide:
-                raise _refusal(node, f"is of {dtype}; NNAPI's integers are uint8 and int8")
-
-
-def _refusal(node: Node, what: str) -> ConversionError:
-    where = source_of(node)
-    return ConversionError(
-        f"{node.name} ({node.target}){' at ' + where if where else ''} {what}. What works: {_RECIPE}"
-    )
 
 
 # ---- one form
@@ -160,10 +129,10 @@ def _state_as_numbers(program: Program, node: Node) -> None:
         value = args[name]
         if isinstance(value, Node):
             if value not in program.constants:
-                raise _refusal(node, "takes a scale that is computed when the model runs (dynamic)")
+                raise refusal(node, "takes a scale that is computed when the model runs (dynamic)")
             value = program.constants[value].load().item()
         numbers.append(kind(value))
-    packet = getattr(torch.ops.quantized_decomposed, _name(node).removeprefix(_PREFIX))
+    packet = getattr(torch.ops.quantized_decomposed, _name(node).removeprefix(PREFIX))
     node.target = packet.default
     node.args = (args["input"], *numbers, args["dtype"])
     node.kwargs = {"out_dtype": args["out_dtype"]} if args.get("out_dtype") is not None else {}
@@ -324,7 +293,7 @@ def _note(program: Program, node: Node, integers: Integers) -> None:
 
 def _note_source(program: Program, node: Node) -> None:
     source, integers = node.args[0], Integers.of(node)
-    if integers.dtype not in _RANGES or not isinstance(source, Node):
+    if integers.dtype not in RANGES or not isinstance(source, Node):
         return
     quant = Quant(integers.scale, integers.zero_point)
     if not is_quantize(source):

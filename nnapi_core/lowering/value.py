@@ -200,8 +200,22 @@ class Value:
         """A constant under another shape."""
         if not isinstance(self.source, Constant):
             raise TypeError("only a constant can be reshaped without an operation")
-        new = evolve(self.spec, shape=tuple(shape), order=Order.TORCH)
+        new = evolve(
+            self.spec, shape=tuple(shape), order=Order.TORCH, quant=self._quant_under(shape)
+        )
         return Value(new, self.source.reshape(shape))
+
+    def _quant_under(self, shape: Sequence[int]) -> Quant | ChannelQuant | None:
+        """The quantisation under another shape. Raises `Unsupported` where that has no dimension of channels."""
+        quant = self.quant
+        if not isinstance(quant, ChannelQuant):
+            return quant
+        here = self.static_shape
+        for dim, size in enumerate(shape):
+            before = math.prod(shape[:dim]) == math.prod(here[: quant.dim])
+            if before and size == here[quant.dim]:
+                return evolve(quant, dim=dim)
+        raise Unsupported("a reshape that takes the channels of a scale each apart", shape=shape)
 
     def permuted(self, dims: Sequence[int]) -> Value:
         """A constant with its dimensions permuted, as ``torch.permute`` does."""

@@ -25,6 +25,7 @@ FLOORS = [
     {"plugin", "artifact"},
     {"report", "report_html"},
     {"driver", "quantizer"},
+    {"calibration"},
     {"verify"},
     {"", "cli", "testing"},
 ]
