@@ -1,8 +1,8 @@
 """Replaces in-place operators by their functional twins.
 
-Two ways: a tensor that nothing else aliases is simply renamed from the mutation on, which is linear and covers
-``relu_`` and ``+=`` as models use them; anything else (writes through views) goes through torch's own
-functionalisation, which is right but takes time that grows faster than the graph.
+Two ways: a tensor whose memory nobody reads by another name afterwards is simply renamed from the mutation on,
+which is linear and covers ``relu_`` and ``+=`` as models use them; anything else (writes through views) goes through
+torch's own functionalisation, which is right but takes time that grows faster than the graph.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from attrs import define
 from torch._ops import OpOverload
 from torch._subclasses.functional_tensor import dispatch_functionalize
 from torch.export import ExportedProgram
@@ -99,26 +100,59 @@ def _functional_twin(target: OpOverload) -> OpOverload | None:
     return twin if same else None
 
 
+@define(eq=False)
+class _Memory:
+    """What several tensors lie in, each under its own name."""
+
+    names: list[Node]
+    last_read: list[tuple[int, Node]]
+    """Where the two names that are read last are read last: the written one, and any other."""
+    is_outside: bool
+    """An input or a constant is among them."""
+
+    def join(self, other: _Memory) -> None:
+        self.names += other.names
+        reads = [*self.last_read, *other.last_read]
+        self.last_read = sorted(reads, key=lambda read: read[0])[-2:]
+        self.is_outside |= other.is_outside
+
+
 def _rename(graph: Graph) -> bool:
-    """Renames mutated tensors; False (and the graph untouched) where one of them has an alias."""
+    """Renames mutated tensors; False (and the graph untouched) where somebody reads the change by another name."""
+    position = {node: index for index, node in enumerate(graph.nodes)}
     replaced: list[tuple[Node, Node, OpOverload]] = []
-    aliased: set[Node] = set()
+    lies_in: dict[Node, _Memory] = {}
     for node in graph.nodes:
+        last = max((position[user] for user in node.users), default=-1)
+        lies_in[node] = memory = _Memory([node], [(last, node)], node.op != "call_function")
         written = _mutated(node)
         if written:
             twin = _functional_twin(node.target)
-            if twin is None or len(written) != 1 or written[0] in aliased:
+            if twin is None or len(written) != 1:
                 return False
-            if written[0].op == "placeholder":
+            changed = lies_in[written[0]]
+            if changed.is_outside or any(
+                read > position[node] for read, name in changed.last_read if name is not written[0]
+            ):
                 return False
             replaced.append((node, written[0], twin))
-        elif _aliases_input(node):
-            aliased.add(node)
-            aliased.update(node.all_input_nodes)
-    position = {node: index for index, node in enumerate(graph.nodes)}
+        if written or _aliases_input(node):
+            for near in written or node.all_input_nodes:
+                memory = _joined(memory, lies_in[near], lies_in)
     for node, tensor, twin in replaced:
         later = [user for user in tensor.users if position[user] > position[node]]
         node.target = twin
         for user in later:
             user.replace_input_with(tensor, node)
     return True
+
+
+def _joined(one: _Memory, other: _Memory, lies_in: dict[Node, _Memory]) -> _Memory:
+    """The two as one. Names move from the smaller to the larger, so that many steps stay cheap."""
+    if one is other:
+        return one
+    large, small = (one, other) if len(one.names) >= len(other.names) else (other, one)
+    for name in small.names:
+        lies_in[name] = large
+    large.join(small)
+    return large

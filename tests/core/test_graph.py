@@ -39,6 +39,23 @@ class ThroughView(nn.Module):
         return y + 1
 
 
+class CutThenChanged(nn.Module):
+    """As GhostNet does it: nobody reads the whole again."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = torch.cat([x, x * 2])[:3]
+        y += 1
+        return y.relu_()
+
+
+class ChangedUnderAView(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = x * 2
+        view = y.view(-1)
+        y += 1
+        return view + 1
+
+
 def evaluated(program: Program, *args: torch.Tensor) -> torch.Tensor:
     """Runs the prepared graph itself."""
     environment = dict(zip(program.inputs, args, strict=True))
@@ -53,7 +70,9 @@ def evaluated(program: Program, *args: torch.Tensor) -> torch.Tensor:
     return environment[program.results[0]]
 
 
-@pytest.mark.parametrize("module", [InPlace(), ThroughView()])
+@pytest.mark.parametrize(
+    "module", [InPlace(), ThroughView(), CutThenChanged(), ChangedUnderAView()]
+)
 def test_mutation_becomes_functional(module: nn.Module) -> None:
     x = torch.randn(2, 3)
     program = prepared(module, x)
