@@ -56,6 +56,15 @@ class LoweredModel:
     outputs: tuple[Border, ...]
 
 
+class CannotLeave(Exception):  # noqa: N818  (an outcome, as `Unsupported` is)
+    """A result that its model computes, but cannot give: the target has no operation that copies it."""
+
+    def __init__(self, node: Node, refusal: Unsupported) -> None:
+        super().__init__(node.name)
+        self.node = node
+        self.refusal = refusal
+
+
 def tensor_specs(node: Node) -> list[TensorSpec | None]:
     """What the exporter says of a node's results, in order; None for one that is not a tensor."""
     value = node.meta.get("val")
@@ -397,7 +406,7 @@ class Lowerer:
     # ---- the result
 
     def finish(self, results: Sequence[Node]) -> LoweredModel:
-        """The model that computes ``results``. Its outputs lie as they were computed."""
+        """The model that computes ``results``. Its outputs lie as they were computed. Raises `CannotLeave`."""
         outputs = []
         refs: list[Ref] = []
         for node in results:
@@ -422,7 +431,8 @@ class Lowerer:
     def same_as(self, node: Node) -> Node | None:
         """The tensor from outside, or the constant, that ``node`` merely passes on; None: it is computed.
 
-        A result that shares an input's bytes under another shape gets an operation of its own first.
+        A result that shares an input's bytes under another shape gets an operation of its own first;
+        raises `CannotLeave` where there is none.
         """
         value = self._result(node)
         if isinstance(value, _Outside):
@@ -448,7 +458,10 @@ class Lowerer:
 
     def _copied(self, node: Node, value: Value) -> Value:
         nn = Context(self.builder, self._origin(node), [value.spec])
-        return nn.copied(value)
+        try:
+            return nn.copied(value)
+        except Unsupported as refusal:
+            raise CannotLeave(node, refusal) from None
 
 
 @frozen(eq=False)

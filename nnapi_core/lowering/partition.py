@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 
 from attrs import define, field, frozen
@@ -11,9 +11,9 @@ from torch.fx import Node
 
 from nnapi_core.errors import Unsupported
 from nnapi_core.graph.macs import macs
-from nnapi_core.graph.program import Program
+from nnapi_core.graph.program import Program, TorchConstant
 from nnapi_core.lowering.device import Device
-from nnapi_core.lowering.lower import LoweredModel, Lowerer, Target
+from nnapi_core.lowering.lower import CannotLeave, LoweredModel, Lowerer, Target
 from nnapi_core.lowering.pieces import DEFAULT_RULE, Group, IslandRule, groups_of, op_of, too_small
 from nnapi_core.plugins.registry import Registry
 
@@ -58,25 +58,30 @@ def partition(
     nodes = program.operations()
     dry = Lowerer(program, registry, target)
     refusals: dict[Node, Unsupported] = {}
-    for done, node in enumerate(nodes):
-        progress(done, len(nodes))
+    for count, node in enumerate(nodes):
+        progress(count, len(nodes))
         try:
             dry.lower(node)
         except Unsupported as refusal:
             refusals[node] = refusal
     progress(len(nodes), len(nodes))
-    if not refusals:
-        return _finished(program, [(Device.NNAPI, nodes)], refusals, lambda _: dry)
+    lowerers = {0: dry}
+    groups: list[Group] = [(Device.NNAPI, nodes)]
     work = _work(program)
+    refused = refusals
     while True:
+        if not refused:
+            try:
+                if (done := _finished(program, groups, refusals, lowerers)) is not None:
+                    return done
+            except CannotLeave as stuck:
+                refusals[op_of(stuck.node)] = stuck.refusal
         groups = groups_of(nodes, refusals)
         refused = too_small(groups, rule, work)
         if not refused:
-            lowerers: dict[int, Lowerer] = {}
+            lowerers = {}
             # In its own stage a node may meet operands in another order than in the dry run.
             refused = _lower_groups(program, registry, target, groups, lowerers)
-        if not refused:
-            return _finished(program, groups, refusals, lowerers.__getitem__)
         refusals.update(refused)
 
 
@@ -117,9 +122,14 @@ def _finished(
     program: Program,
     groups: list[Group],
     refusals: dict[Node, Unsupported],
-    lowerer: Callable[[int], Lowerer],
-) -> Partition:
+    lowerers: Mapping[int, Lowerer],
+) -> Partition | None:
+    """None where results turned out to be constants, which other pieces have taken as inputs: they are folded now.
+
+    Raises `CannotLeave` for a result that a piece cannot give.
+    """
     result = Partition([], refusals)
+    constants: dict[Node, TorchConstant] = {}
     group_of = {node: index for index, (_, nodes) in enumerate(groups) for node in nodes}
     wanted = {node for node in program.results if isinstance(node, Node)}
     for index, (device, nodes) in enumerate(groups):
@@ -133,21 +143,22 @@ def _finished(
             inputs = _inputs(nodes, program, group_of, index)
             result.stages.append(Stage(device, tuple(nodes), inputs, tuple(leaving)))
             continue
-        result.floats |= lowerer(index).floats
+        result.floats |= lowerers[index].floats
         computed = []
         for tensor in leaving:
-            same = lowerer(index).same_as(tensor)
+            same = lowerers[index].same_as(tensor)
             if same is None:
                 computed.append(tensor)
             elif same is not tensor:
                 result.aliases[tensor] = same
-            else:
-                program.constants[tensor] = lowerer(index).constant_of(tensor)
+            elif tensor not in program.constants:
+                constants[tensor] = lowerers[index].constant_of(tensor)
         if computed:
-            lowered = lowerer(index).finish(computed)
+            lowered = lowerers[index].finish(computed)
             entering = tuple(border.node for border in lowered.inputs)
             result.stages.append(Stage(device, tuple(nodes), entering, tuple(computed), lowered))
-    return result
+    program.constants.update(constants)
+    return None if constants and len(groups) > 1 else result
 
 
 def tensors_of(node: Node) -> Iterable[Node]:
