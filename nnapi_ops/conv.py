@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from attrs import evolve
@@ -18,7 +19,7 @@ from nnapi_core.plugin import (
     lowerings_of,
 )
 from nnapi_ops.conv_transpose import transposed_convolution
-from nnapi_ops.convolve import convolve
+from nnapi_ops.convolve import Convolution, convolve
 from nnapi_ops.images import as_image, from_image, image_out
 from nnapi_ops.windows import Span, per_dimension
 
@@ -57,11 +58,16 @@ def conv(
     kernel = weight.static_shape[2:]
     spans = _spans(kernel, stride, padding, dilation)
     height, width = (Span(1), *spans)[-2:]
-    image = as_image(nn, input, spatial)
-    kernels = as_image(nn, weight, spatial)
-    return from_image(
-        nn, convolve(nn, image, kernels, bias, height, width, groups, image_out(nn, spatial))
+    one = Convolution(
+        as_image(nn, input, spatial),
+        as_image(nn, weight, spatial),
+        bias,
+        height,
+        width,
+        image_out(nn, spatial),
+        groups,
     )
+    return from_image(nn, convolve(nn, one))
 
 
 @lowering(aten.convolution.default, layout=Layout.IMAGE)
@@ -70,21 +76,16 @@ def convolution(
     input: Value,
     weight: Value,
     bias: Value | None,
-    stride: Sequence[int],
-    padding: Sequence[int],
-    dilation: Sequence[int],
     transposed: bool,
     output_padding: Sequence[int],
-    groups: int,
+    **window: Any,
 ) -> Value:
     """
     convolution(Tensor input, Tensor weight, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, bool transposed, SymInt[] output_padding, SymInt groups) -> Tensor
     """
     if not transposed:
-        return conv(nn, input, weight, bias, stride, padding, dilation, groups)
-    return transposed_convolution(
-        nn, input, weight, bias, stride, padding, output_padding, groups, dilation
-    )
+        return conv(nn, input, weight, bias, **window)
+    return transposed_convolution(nn, input, weight, bias, output_padding=output_padding, **window)
 
 
 def _spans(

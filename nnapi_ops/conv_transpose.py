@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from attrs import evolve
 
 from nnapi_core.plugin import (
     Context,
@@ -13,7 +12,6 @@ from nnapi_core.plugin import (
     Limitation,
     Lowering,
     Order,
-    TensorSpec,
     Value,
     hookimpl,
     lowering,
@@ -21,9 +19,8 @@ from nnapi_core.plugin import (
     ops,
 )
 from nnapi_ops.bias import bias_or_zeros
+from nnapi_ops.convolve import Convolution, group_by_group
 from nnapi_ops.images import as_image, from_image, image_out
-from nnapi_ops.kernels import zero_stuffed
-from nnapi_ops.parts import join, split
 from nnapi_ops.phases import by_phases
 from nnapi_ops.windows import Span, per_dimension
 
@@ -65,62 +62,37 @@ def transposed_convolution(
         for kernel, step, pad, more, apart in zip(weight.static_shape[2:], *arguments, strict=True)
     ]
     height, width = (Span(1), *spans)[-2:]
-    image = as_image(nn, input, spatial)
-    kernels = as_image(nn, weight, spatial)
-    out = image_out(nn, spatial)
-    return from_image(nn, _groups(nn, image, kernels, bias, height, width, groups, out))
+    conv = Convolution(
+        as_image(nn, input, spatial),
+        as_image(nn, weight, spatial),
+        bias,
+        height,
+        width,
+        image_out(nn, spatial),
+        groups,
+    )
+    if conv.is_dilated:
+        conv = conv.without_dilation()
+    return from_image(nn, group_by_group(nn, conv, _one_group))
 
 
-def _groups(
-    nn: Context,
-    image: Value,
-    weight: Value,
-    bias: Value | None,
-    height: Span,
-    width: Span,
-    groups: int,
-    out: TensorSpec,
-) -> Value:
-    if height.is_dilated or width.is_dilated:
-        weight = zero_stuffed(weight, height.dilation, width.dilation)
-        height = evolve(height, kernel=height.reach, dilation=1)
-        width = evolve(width, kernel=width.reach, dilation=1)
-    images = split(nn, image, 1, groups)
-    weights = split(nn, weight, 0, groups)
-    biases = [None] * groups if bias is None else split(nn, bias, 0, groups)
-    each = evolve(out, shape=(out.shape[0], weight.shape[1], *out.shape[2:]))
-    results = [
-        _one_group(nn, *one, height, width, each)
-        for one in zip(images, weights, biases, strict=True)
-    ]
-    return join(nn, results, 1)
-
-
-def _one_group(
-    nn: Context,
-    image: Value,
-    weight: Value,
-    bias: Value | None,
-    height: Span,
-    width: Span,
-    out: TensorSpec,
-) -> Value:
+def _one_group(nn: Context, conv: Convolution) -> Value:
     if nn.level < 29:
-        return by_phases(nn, image, weight, bias, height, width, out)
-    kernels = nn.arrange(nn.permute(weight, (1, 0, 2, 3)), Order.CHANNELS_LAST)
+        return by_phases(nn, conv)
+    kernels = nn.arrange(nn.permute(conv.weight, (1, 0, 2, 3)), Order.CHANNELS_LAST)
     return nn.emit(
         ops.TRANSPOSE_CONV_2D,
-        input=image,
+        input=conv.image,
         weights=kernels,
-        bias=bias_or_zeros(nn, image, weight, bias, weight.static_shape[1]),
-        padding_left=width.before,
-        padding_right=width.after,
-        padding_top=height.before,
-        padding_bottom=height.after,
-        stride_width=width.stride,
-        stride_height=height.stride,
+        bias=bias_or_zeros(nn, conv.image, conv.weight, conv.bias, conv.weight.static_shape[1]),
+        padding_left=conv.width.before,
+        padding_right=conv.width.after,
+        padding_top=conv.height.before,
+        padding_bottom=conv.height.after,
+        stride_width=conv.width.stride,
+        stride_height=conv.height.stride,
         nchw=False,
-        out=out,
+        out=conv.out,
     )
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
-from attrs import evolve
+from attrs import evolve, frozen
 
 from nnapi_core.plugin import (
     Context,
@@ -21,108 +23,103 @@ from nnapi_ops.parts import crop, join, split
 from nnapi_ops.windows import Span, pad_zeros, padding_exceeds, window_operands
 
 
-def convolve(
-    nn: Context,
-    image: Value,
-    weight: Value,
-    bias: Value | None,
-    height: Span,
-    width: Span,
-    groups: int,
-    out: TensorSpec,
-) -> Value:
-    """A convolution of images that lie channels last; ``weight`` has torch's shape."""
-    if (height.is_dilated or width.is_dilated) and nn.level < 29:
-        if nn.level == 28:
-            return _through_batches(nn, image, weight, bias, height, width, groups, out)
-        weight = zero_stuffed(weight, height.dilation, width.dilation)
-        height = evolve(height, kernel=height.reach, dilation=1)
-        width = evolve(width, kernel=width.reach, dilation=1)
-    if padding_exceeds(height) or padding_exceeds(width):
-        image, height, width = pad_zeros(nn, image, height, width)
-    if groups > 1:
-        inner = weight.shape[1]
-        if inner == 1:
-            return _depthwise(nn, image, weight, bias, height, width, out)
-        if height.is_dilated or width.is_dilated or nn.level < 29:
-            return _group_by_group(nn, image, weight, bias, height, width, groups, out)
-    operands = window_operands(height, width)
-    b = bias_or_zeros(nn, image, weight, bias, weight.static_shape[0])
-    if groups > 1:
-        return nn.emit(
-            ops.GROUPED_CONV_2D,
-            input=image,
-            weights=weight,
-            bias=b,
-            groups=groups,
-            nchw=False,
-            out=out,
-            **operands,
+@frozen(eq=False)
+class Convolution:
+    """What to convolve with what; the image and the result lie channels last."""
+
+    image: Value
+    weight: Value
+    """In torch's shape: (out, in / groups, height, width); transposed ones have in and out exchanged."""
+    bias: Value | None
+    height: Span
+    width: Span
+    out: TensorSpec
+    groups: int = 1
+
+    @property
+    def is_dilated(self) -> bool:
+        return self.height.is_dilated or self.width.is_dilated
+
+    def without_dilation(self) -> Convolution:
+        """The same, with zeros between the taps of the kernel."""
+        return evolve(
+            self,
+            weight=zero_stuffed(self.weight, self.height.dilation, self.width.dilation),
+            height=evolve(self.height, kernel=self.height.reach, dilation=1),
+            width=evolve(self.width, kernel=self.width.reach, dilation=1),
         )
-    return nn.emit(ops.CONV_2D, input=image, weights=weight, bias=b, out=out, **operands)
 
 
-def _depthwise(
-    nn: Context,
-    image: Value,
-    weight: Value,
-    bias: Value | None,
-    height: Span,
-    width: Span,
-    out: TensorSpec,
+def convolve(nn: Context, conv: Convolution) -> Value:
+    if conv.is_dilated and nn.level < 29:
+        if nn.level == 28:
+            return _through_batches(nn, conv)
+        conv = conv.without_dilation()
+    if padding_exceeds(conv.height) or padding_exceeds(conv.width):
+        image, height, width = pad_zeros(nn, conv.image, conv.height, conv.width)
+        conv = evolve(conv, image=image, height=height, width=width)
+    filters, inner = conv.weight.static_shape[:2]
+    if conv.groups > 1 and inner == 1:
+        return _depthwise(nn, conv)
+    if conv.groups > 1 and (conv.is_dilated or nn.level < 29):
+        return group_by_group(nn, conv, convolve)
+    operands = {
+        "input": conv.image,
+        "weights": conv.weight,
+        "bias": bias_or_zeros(nn, conv.image, conv.weight, conv.bias, filters),
+        "out": conv.out,
+        **window_operands(conv.height, conv.width),
+    }
+    if conv.groups > 1:
+        return nn.emit(ops.GROUPED_CONV_2D, groups=conv.groups, nchw=False, **operands)
+    return nn.emit(ops.CONV_2D, **operands)
+
+
+def group_by_group(
+    nn: Context, conv: Convolution, convolve_one: Callable[[Context, Convolution], Value]
 ) -> Value:
-    """One kernel for each output channel: NNAPI has them in the last dimension, [1, h, w, out]."""
-    (channels,) = fixed(image.shape[1:2])
-    kernels = nn.permute(weight, (1, 0, 2, 3))
-    return nn.emit(
-        ops.DEPTHWISE_CONV_2D,
-        input=image,
-        weights=nn.arrange(kernels, Order.CHANNELS_LAST),
-        bias=bias_or_zeros(nn, image, weight, bias, weight.static_shape[0]),
-        depth_multiplier=weight.static_shape[0] // channels,
-        out=out,
-        **window_operands(height, width),
+    """A convolution of each group's channels, joined."""
+    groups = conv.groups
+    biases = [None] * groups if conv.bias is None else split(nn, conv.bias, 0, groups)
+    channels = conv.out.shape[1]
+    if not isinstance(channels, int):
+        raise Unsupported("groups of a free number of channels")
+    each = evolve(
+        conv,
+        groups=1,
+        out=evolve(conv.out, shape=(conv.out.shape[0], channels // groups, *conv.out.shape[2:])),
     )
-
-
-def _group_by_group(
-    nn: Context,
-    image: Value,
-    weight: Value,
-    bias: Value | None,
-    height: Span,
-    width: Span,
-    groups: int,
-    out: TensorSpec,
-) -> Value:
-    images = split(nn, image, 1, groups)
-    weights = split(nn, weight, 0, groups)
-    biases = [None] * groups if bias is None else split(nn, bias, 0, groups)
-    shape = (out.shape[0], weights[0].shape[0], *out.shape[2:])
-    each = evolve(out, shape=shape)
+    images, weights = split(nn, conv.image, 1, groups), split(nn, conv.weight, 0, groups)
     results = [
-        convolve(nn, *one, height, width, 1, each)
-        for one in zip(images, weights, biases, strict=True)
+        convolve_one(nn, evolve(each, image=image, weight=weight, bias=bias))
+        for image, weight, bias in zip(images, weights, biases, strict=True)
     ]
     return join(nn, results, 1)
 
 
-def _through_batches(
-    nn: Context,
-    image: Value,
-    weight: Value,
-    bias: Value | None,
-    height: Span,
-    width: Span,
-    groups: int,
-    out: TensorSpec,
-) -> Value:
+def _depthwise(nn: Context, conv: Convolution) -> Value:
+    """One kernel for each output channel: NNAPI has them in the last dimension, [1, h, w, out]."""
+    (channels,) = fixed(conv.image.shape[1:2])
+    filters = conv.weight.static_shape[0]
+    kernels = nn.permute(conv.weight, (1, 0, 2, 3))
+    return nn.emit(
+        ops.DEPTHWISE_CONV_2D,
+        input=conv.image,
+        weights=nn.arrange(kernels, Order.CHANNELS_LAST),
+        bias=bias_or_zeros(nn, conv.image, conv.weight, conv.bias, filters),
+        depth_multiplier=filters // channels,
+        out=conv.out,
+        **window_operands(conv.height, conv.width),
+    )
+
+
+def _through_batches(nn: Context, conv: Convolution) -> Value:
     """Dilation as batches: elements a dilation apart become neighbours, are convolved, and return.
 
     What the last rows and columns were padded with to make them divisible is cropped afterwards, with the strides.
     """
-    batch, channels, *sizes = image.static_shape
-    spans = (height, width)
+    out, spans = conv.out, (conv.height, conv.width)
+    batch, channels, *sizes = conv.image.static_shape
     blocks = [span.dilation for span in spans]
     extra = [
         -(size + span.before + span.after) % span.dilation
@@ -136,7 +133,7 @@ def _through_batches(
     batches = batch * blocks[0] * blocks[1]
     spread = nn.emit(
         ops.SPACE_TO_BATCH_ND,
-        input=image,
+        input=conv.image,
         block_size=blocks,
         paddings=nn.constant(paddings, torch.int32),
         shape=(batches, channels, *inner),
@@ -144,13 +141,13 @@ def _through_batches(
     steps = [size - span.kernel + 1 for size, span in zip(inner, spans, strict=True)]
     convolved = convolve(
         nn,
-        spread,
-        weight,
-        bias,
-        Span(height.kernel),
-        Span(width.kernel),
-        groups,
-        evolve(out, shape=(batches, out.shape[1], *steps)),
+        evolve(
+            conv,
+            image=spread,
+            height=Span(conv.height.kernel),
+            width=Span(conv.width.kernel),
+            out=evolve(out, shape=(batches, out.shape[1], *steps)),
+        ),
     )
     whole = [step * block for step, block in zip(steps, blocks, strict=True)]
     result = nn.emit(
@@ -159,7 +156,7 @@ def _through_batches(
         block_size=blocks,
         out=evolve(out, shape=(batch, out.shape[1], *whole)),
     )
-    for dim, span in ((2, height), (3, width)):
+    for dim, span in enumerate(spans, 2):
         count = out.shape[dim]
         if isinstance(count, SymbolicDim):
             raise Unsupported("dilation over a free dimension")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import torch
 
@@ -11,7 +12,6 @@ from nnapi_core.plugin import (
     Context,
     Layout,
     Lowering,
-    Unsupported,
     Value,
     hookimpl,
     lowering,
@@ -27,6 +27,7 @@ from nnapi_ops.recurrence import (
     Finals,
     bias_sum,
     both_ways,
+    cell_of,
     stacked,
     unrolled,
 )
@@ -40,29 +41,12 @@ def gru(
     input: Value,
     hx: Value,
     params: Sequence[Value],
-    has_biases: bool,
-    num_layers: int,
-    dropout: float,
-    train: bool,
-    bidirectional: bool,
-    batch_first: bool,
+    **options: Any,
 ) -> tuple[Value | None, ...]:
     """
     gru.input(Tensor input, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor)
     """
-    return stacked(
-        nn,
-        _layer,
-        input,
-        [hx],
-        params,
-        has_biases=has_biases,
-        num_layers=num_layers,
-        dropout=dropout,
-        train=train,
-        bidirectional=bidirectional,
-        batch_first=batch_first,
-    )
+    return stacked(nn, _layer, input, [hx], params, **options)
 
 
 @lowering(aten.gru_cell.default, layout=Layout.TORCH)
@@ -70,17 +54,12 @@ def gru_cell(
     nn: Context,
     input: Value,
     hx: Value,
-    w_ih: Value,
-    w_hh: Value,
-    b_ih: Value | None,
-    b_hh: Value | None,
+    **weights: Any,
 ) -> Value:
     """
     gru_cell(Tensor input, Tensor hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> Tensor
     """
-    if input.rank != 2:
-        raise Unsupported("a step has the dimensions batch and size", rank=input.rank)
-    cell = Direction(w_ih, w_hh, b_ih, b_hh, None, (hx,))
+    cell = cell_of(input, (hx,), **weights)
     (hidden,) = _step(nn, *_hidden_product(nn, cell), _input_products(nn, cell, input), (hx,))
     return hidden
 

@@ -15,7 +15,6 @@ from nnapi_core.plugin import (
     Limitation,
     Lowering,
     TensorSpec,
-    Unsupported,
     Value,
     hookimpl,
     lowering,
@@ -28,6 +27,7 @@ from nnapi_ops.recurrence import (
     Direction,
     Finals,
     both_ways,
+    cell_of,
     last_steps,
     stacked,
     unrolled,
@@ -52,31 +52,14 @@ def lstm(
     input: Value,
     hx: Sequence[Value],
     params: Sequence[Value],
-    has_biases: bool,
-    num_layers: int,
-    dropout: float,
-    train: bool,
-    bidirectional: bool,
-    batch_first: bool,
+    **options: Any,
 ) -> tuple[Value | None, ...]:
     """
     lstm.input(Tensor input, Tensor[] hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor, Tensor)
     """
     cell_wanted = nn.wanted[2]
     whole = nn.level >= 30 or (nn.level == 29 and not cell_wanted)
-    return stacked(
-        nn,
-        _sequence if whole else _steps,
-        input,
-        hx,
-        params,
-        has_biases=has_biases,
-        num_layers=num_layers,
-        dropout=dropout,
-        train=train,
-        bidirectional=bidirectional,
-        batch_first=batch_first,
-    )
+    return stacked(nn, _sequence if whole else _steps, input, hx, params, **options)
 
 
 @lowering(aten.lstm_cell.default, layout=Layout.TORCH)
@@ -84,17 +67,12 @@ def lstm_cell(
     nn: Context,
     input: Value,
     hx: Sequence[Value],
-    w_ih: Value,
-    w_hh: Value,
-    b_ih: Value | None,
-    b_hh: Value | None,
+    **weights: Any,
 ) -> tuple[Value, ...]:
     """
     lstm_cell(Tensor input, Tensor[] hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> (Tensor, Tensor)
     """
-    if input.rank != 2:
-        raise Unsupported("a step has the dimensions batch and size", rank=input.rank)
-    cell = Direction(w_ih, w_hh, b_ih, b_hh, None, tuple(hx))
+    cell = cell_of(input, tuple(hx), **weights)
     return _step(nn, _weights(nn, cell), [input], cell.states)
 
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from attrs import evolve, frozen
 
-from nnapi_core.plugin import Constant, Context, Order, TensorSpec, Unsupported, Value, ops
-from nnapi_ops.convolve import convolve
+from nnapi_core.plugin import Constant, Context, Order, Unsupported, Value, ops
+from nnapi_ops.convolve import Convolution, convolve
 from nnapi_ops.parts import crop, join
 from nnapi_ops.windows import Span
 
@@ -41,22 +41,15 @@ class _Phases:
         return cls(span.stride, taps, window, size + after, span.before)
 
 
-def by_phases(
-    nn: Context,
-    image: Value,
-    weight: Value,
-    bias: Value | None,
-    height: Span,
-    width: Span,
-    out: TensorSpec,
-) -> Value:
-    """``weight`` is torch's, (in, out, height, width), without dilation; the result has the spec ``out``."""
+def by_phases(nn: Context, conv: Convolution) -> Value:
+    """``conv`` is transposed, of one group and without dilation."""
+    weight, out = conv.weight, conv.out
     if not isinstance(weight.source, Constant):
         raise Unsupported("transposed convolution with computed weights needs feature level 29")
     batch, channels, *wanted = out.static_shape
     phases = [
         _Phases.of(*one)
-        for one in zip((height, width), image.static_shape[2:], wanted, strict=True)
+        for one in zip((conv.height, conv.width), conv.image.static_shape[2:], wanted, strict=True)
     ]
     down, right = phases
     count = down.count * right.count
@@ -65,16 +58,17 @@ def by_phases(
         lambda array: _kernels(array, phases, shape), key=("phases", shape), shape=shape
     )
     stacked = Value(evolve(weight.spec, shape=shape, order=Order.CHANNELS_LAST), kernels)
-    biases = None if bias is None else _for_each_phase(nn, bias, count)
+    computed_shape = (batch, count * channels, down.steps, right.steps)
     computed = convolve(
         nn,
-        image,
-        stacked,
-        biases,
-        down.window,
-        right.window,
-        1,
-        evolve(out, shape=(batch, count * channels, down.steps, right.steps)),
+        Convolution(
+            conv.image,
+            stacked,
+            None if conv.bias is None else _for_each_phase(nn, conv.bias, count),
+            down.window,
+            right.window,
+            evolve(out, shape=computed_shape),
+        ),
     )
     spread = _spread(nn, computed, down, right, channels)
     for dim, phase in ((2, down), (3, right)):

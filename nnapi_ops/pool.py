@@ -34,35 +34,19 @@ _INDICES = Limitation("indices of the largest elements, where they are used")
 
 
 @lowering(aten.max_pool1d.default, layout=Layout.TORCH, limitations=[_DILATION, _NAN])
-def max_pool1d(
-    nn: Context,
-    self: Value,
-    kernel_size: Numbers,
-    stride: Numbers,
-    padding: Numbers,
-    dilation: Numbers,
-    ceil_mode: bool,
-) -> Value:
+def max_pool1d(nn: Context, self: Value, **window: Any) -> Value:
     """
     max_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> Tensor
     """
-    return _max_pool(nn, self, spans_of(1, kernel_size, stride, padding, dilation), ceil_mode)
+    return _max_pool(nn, self, 1, **window)
 
 
 @lowering(aten.max_pool2d.default, layout=Layout.IMAGE, limitations=[_DILATION, _NAN])
-def max_pool2d(
-    nn: Context,
-    self: Value,
-    kernel_size: Numbers,
-    stride: Numbers,
-    padding: Numbers,
-    dilation: Numbers,
-    ceil_mode: bool,
-) -> Value:
+def max_pool2d(nn: Context, self: Value, **window: Any) -> Value:
     """
     max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor
     """
-    return _max_pool(nn, self, spans_of(2, kernel_size, stride, padding, dilation), ceil_mode)
+    return _max_pool(nn, self, 2, **window)
 
 
 @lowering(
@@ -70,20 +54,11 @@ def max_pool2d(
     layout=Layout.TORCH,
     limitations=[_DILATION, _INDICES, _NAN],
 )
-def max_pool1d_with_indices(
-    nn: Context,
-    self: Value,
-    kernel_size: Numbers,
-    stride: Numbers,
-    padding: Numbers,
-    dilation: Numbers,
-    ceil_mode: bool,
-) -> tuple[Value, None]:
+def max_pool1d_with_indices(nn: Context, self: Value, **window: Any) -> tuple[Value, None]:
     """
     max_pool1d_with_indices(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> (Tensor, Tensor)
     """
-    spans = spans_of(1, kernel_size, stride, padding, dilation)
-    return _max_pool(nn, self, spans, ceil_mode), None
+    return _max_pool(nn, self, 1, **window), None
 
 
 @lowering(
@@ -91,59 +66,42 @@ def max_pool1d_with_indices(
     layout=Layout.IMAGE,
     limitations=[_DILATION, _INDICES, _NAN],
 )
-def max_pool2d_with_indices(
+def max_pool2d_with_indices(nn: Context, self: Value, **window: Any) -> tuple[Value, None]:
+    """
+    max_pool2d_with_indices(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> (Tensor, Tensor)
+    """
+    return _max_pool(nn, self, 2, **window), None
+
+
+@lowering(aten.avg_pool1d.default, layout=Layout.TORCH)
+def avg_pool1d(nn: Context, self: Value, **window: Any) -> Value:
+    """
+    avg_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], bool ceil_mode=False, bool count_include_pad=True) -> Tensor
+    """
+    return _average_pool(nn, self, 1, **window)
+
+
+@lowering(aten.avg_pool2d.default, layout=Layout.IMAGE)
+def avg_pool2d(nn: Context, self: Value, **window: Any) -> Value:
+    """
+    avg_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor
+    """
+    return _average_pool(nn, self, 2, **window)
+
+
+def _max_pool(
     nn: Context,
-    self: Value,
+    input: Value,
+    spatial: int,
+    *,
     kernel_size: Numbers,
     stride: Numbers,
     padding: Numbers,
     dilation: Numbers,
     ceil_mode: bool,
-) -> tuple[Value, None]:
-    """
-    max_pool2d_with_indices(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> (Tensor, Tensor)
-    """
-    spans = spans_of(2, kernel_size, stride, padding, dilation)
-    return _max_pool(nn, self, spans, ceil_mode), None
-
-
-@lowering(aten.avg_pool1d.default, layout=Layout.TORCH)
-def avg_pool1d(
-    nn: Context,
-    self: Value,
-    kernel_size: Numbers,
-    stride: Numbers,
-    padding: Numbers,
-    ceil_mode: bool,
-    count_include_pad: bool,
 ) -> Value:
-    """
-    avg_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], bool ceil_mode=False, bool count_include_pad=True) -> Tensor
-    """
-    spans = spans_of(1, kernel_size, stride, padding, 1)
-    return _average_pool(nn, self, spans, ceil_mode, count_include_pad, None)
-
-
-@lowering(aten.avg_pool2d.default, layout=Layout.IMAGE)
-def avg_pool2d(
-    nn: Context,
-    self: Value,
-    kernel_size: Numbers,
-    stride: Numbers,
-    padding: Numbers,
-    ceil_mode: bool,
-    count_include_pad: bool,
-    divisor_override: int | None,
-) -> Value:
-    """
-    avg_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor
-    """
-    spans = spans_of(2, kernel_size, stride, padding, 1)
-    return _average_pool(nn, self, spans, ceil_mode, count_include_pad, divisor_override)
-
-
-def _max_pool(nn: Context, input: Value, spans: Sequence[Span], ceil_mode: bool) -> Value:
-    plane, out = as_plane(nn, input, len(spans)), plane_out(nn, len(spans))
+    spans = spans_of(spatial, kernel_size, stride, padding, dilation)
+    plane, out = as_plane(nn, input, spatial), plane_out(nn, spatial)
     height, width = fitted((Span(1), *spans)[-2:], plane, out, ceil_mode)
     if height.is_dilated or width.is_dilated:
         return from_image(nn, _dilated_maximum(nn, plane, height, width, out))
@@ -186,13 +144,18 @@ def _dilated_maximum(
 def _average_pool(
     nn: Context,
     input: Value,
-    spans: Sequence[Span],
+    spatial: int,
+    *,
+    kernel_size: Numbers,
+    stride: Numbers,
+    padding: Numbers,
     ceil_mode: bool,
     count_include_pad: bool,
-    divisor: int | None,
+    divisor_override: int | None = None,
 ) -> Value:
     """NNAPI divides by the number of elements that are not padding; any other divisor is a factor afterwards."""
-    plane, out = as_plane(nn, input, len(spans)), plane_out(nn, len(spans))
+    spans, divisor = spans_of(spatial, kernel_size, stride, padding, 1), divisor_override
+    plane, out = as_plane(nn, input, spatial), plane_out(nn, spatial)
     given = (Span(1), *spans)[-2:]
     height, width = fitted(given, plane, out, ceil_mode)
     is_padded = any(span.is_padded for span in (*given, height, width))

@@ -67,7 +67,7 @@ def stacked(
 ) -> tuple[Value | None, ...]:
     """All layers, one on the other: the sequence, and each kind of state of all layers and directions.
 
-    ``states`` are torch's, (layers * directions, batch, size).
+    ``states`` are torch's, (layers * directions, batch, size); the options are those that torch's operators share.
     """
     if train and dropout and num_layers > 1:
         raise Unsupported("dropout between the layers draws numbers while training", p=dropout)
@@ -92,6 +92,21 @@ def _direction(params: Sequence[Value], has_biases: bool, states: tuple[Value, .
     rest = list(params[2:])
     one, other = (rest.pop(0), rest.pop(0)) if has_biases else (None, None)
     return Direction(params[0], params[1], one, other, rest[0] if rest else None, states)
+
+
+def cell_of(
+    input: Value,
+    states: tuple[Value, ...],
+    *,
+    w_ih: Value,
+    w_hh: Value,
+    b_ih: Value | None,
+    b_hh: Value | None,
+) -> Direction:
+    """A single step, (batch, size)."""
+    if input.rank != 2:
+        raise Unsupported("a step has the dimensions batch and size", rank=input.rank)
+    return Direction(w_ih, w_hh, b_ih, b_hh, None, states)
 
 
 def bias_sum(nn: Context, a: Value, b: Value) -> Value:

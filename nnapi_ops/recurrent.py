@@ -17,7 +17,6 @@ from nnapi_core.plugin import (
     Layout,
     Lowering,
     TensorSpec,
-    Unsupported,
     Value,
     hookimpl,
     lowering,
@@ -30,6 +29,7 @@ from nnapi_ops.recurrence import (
     Direction,
     Finals,
     both_ways,
+    cell_of,
     last_steps,
     stacked,
     unrolled,
@@ -45,29 +45,12 @@ def rnn_tanh(
     input: Value,
     hx: Value,
     params: Sequence[Value],
-    has_biases: bool,
-    num_layers: int,
-    dropout: float,
-    train: bool,
-    bidirectional: bool,
-    batch_first: bool,
+    **options: Any,
 ) -> tuple[Value | None, ...]:
     """
     rnn_tanh.input(Tensor input, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor)
     """
-    return stacked(
-        nn,
-        _tanh_layer,
-        input,
-        [hx],
-        params,
-        has_biases=has_biases,
-        num_layers=num_layers,
-        dropout=dropout,
-        train=train,
-        bidirectional=bidirectional,
-        batch_first=batch_first,
-    )
+    return stacked(nn, _tanh_layer, input, [hx], params, **options)
 
 
 @lowering(aten.rnn_relu.input, layout=Layout.TORCH, limitations=[UNROLLED])
@@ -76,28 +59,13 @@ def rnn_relu(
     input: Value,
     hx: Value,
     params: Sequence[Value],
-    has_biases: bool,
-    num_layers: int,
-    dropout: float,
-    train: bool,
-    bidirectional: bool,
-    batch_first: bool,
+    **options: Any,
 ) -> tuple[Value | None, ...]:
     """
     rnn_relu.input(Tensor input, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor)
     """
     return stacked(
-        nn,
-        _relu_sequence if nn.level >= 29 else _relu_layer,
-        input,
-        [hx],
-        params,
-        has_biases=has_biases,
-        num_layers=num_layers,
-        dropout=dropout,
-        train=train,
-        bidirectional=bidirectional,
-        batch_first=batch_first,
+        nn, _relu_sequence if nn.level >= 29 else _relu_layer, input, [hx], params, **options
     )
 
 
@@ -106,16 +74,13 @@ def rnn_tanh_cell(
     nn: Context,
     input: Value,
     hx: Value,
-    w_ih: Value,
-    w_hh: Value,
-    b_ih: Value | None,
-    b_hh: Value | None,
+    **weights: Any,
 ) -> Value:
     """
     rnn_tanh_cell(Tensor input, Tensor hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> Tensor
     """
-    cell = _cell(input, hx, w_ih, w_hh, b_ih, b_hh)
-    product = fully_connected(nn, input, w_ih, cell.bias(nn))
+    cell = cell_of(input, (hx,), **weights)
+    product = fully_connected(nn, input, cell.input_weights, cell.bias(nn))
     return _tanh_step(nn, cell, [product], (hx,))[0]
 
 
@@ -124,24 +89,13 @@ def rnn_relu_cell(
     nn: Context,
     input: Value,
     hx: Value,
-    w_ih: Value,
-    w_hh: Value,
-    b_ih: Value | None,
-    b_hh: Value | None,
+    **weights: Any,
 ) -> Value:
     """
     rnn_relu_cell(Tensor input, Tensor hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> Tensor
     """
-    cell = _cell(input, hx, w_ih, w_hh, b_ih, b_hh)
+    cell = cell_of(input, (hx,), **weights)
     return _relu_step(nn, cell, [input], (hx,))[0]
-
-
-def _cell(
-    input: Value, hx: Value, w_ih: Value, w_hh: Value, b_ih: Value | None, b_hh: Value | None
-) -> Direction:
-    if input.rank != 2:
-        raise Unsupported("a step has the dimensions batch and size", rank=input.rank)
-    return Direction(w_ih, w_hh, b_ih, b_hh, None, (hx,))
 
 
 def _tanh_layer(
