@@ -19,6 +19,7 @@ from nnapi_core.errors import ConversionError
 from nnapi_core.graph.export import export
 from nnapi_core.graph.quantized import is_quantize
 from nnapi_core.quantizer import NnapiQuantizer
+from nnapi_core.trained_batch_norms import fold_trained_batch_norms
 
 # isort: split
 # After the quantiser, which says what to do where torchao is not installed.
@@ -83,6 +84,7 @@ def prepare_qat(
 def finish_qat(prepared: GraphModule, example_args: tuple[Any, ...]) -> ExportedProgram:
     """The trained graph of `prepare_qat` as a quantised program, which `convert` takes; the graph is used up."""
     move_exported_model_to_eval(prepared)
+    fold_trained_batch_norms(prepared)
     return _finished(prepared, _arguments(example_args), None)
 
 

@@ -131,11 +131,12 @@ class NnapiQuantizer(Quantizer):  # type: ignore[misc]
         self._annotate_rounded(node, [input, weight], {weight: spec} if spec is not None else {})
 
     def _weight_spec(self, node: Node, name: str) -> Any:
-        axis = 0
-        if name == "conv_transpose2d":
-            axis = 1
+        axis = 1 if name == "conv_transpose2d" else 0
         groups = node.args[6] if axis and len(node.args) > 6 else 1
         by_channel = self._per_channel and name != "linear" and groups == 1
+        if axis and self._training:
+            # PT2E's training observes along the first dimension, which here are the inputs.
+            by_channel = False
         observers = (
             (PerChannelMinMaxObserver, MovingAveragePerChannelMinMaxObserver)
             if by_channel

@@ -24,6 +24,12 @@ def bias_or_zeros(
 def _integers(input: Quant, weight: Quant | ChannelQuant, bias: Value | None, count: int) -> Value:
     quant = None
     if isinstance(weight, ChannelQuant):
+        if len(weight.scales) != count:
+            raise Unsupported(
+                "the weights have scales for another dimension than their outputs",
+                scales=len(weight.scales),
+                outputs=count,
+            )
         # NNAPI derives the scales of these; the operand has none.
         scales = np.float64(input.scale) * np.array(weight.scales, np.float64)
     else:

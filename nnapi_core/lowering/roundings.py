@@ -19,8 +19,14 @@ from nnapi_core.lowering.value import TensorSpec, Value
 from nnapi_core.nnapi.builder import Ref
 from nnapi_core.nnapi.constant import Constant
 from nnapi_core.nnapi.opset import OperationSpec
-from nnapi_core.nnapi.quant_rules import fixed_quant, keeps_quant, needs_fine_product, picks
-from nnapi_core.nnapi.types import Quant
+from nnapi_core.nnapi.quant_rules import (
+    fixed_quant,
+    keeps_quant,
+    needs_fine_product,
+    picks,
+    takes_channels,
+)
+from nnapi_core.nnapi.types import ChannelQuant, Quant
 
 # Scales that differ by less are the same: they were calculated along different ways.
 _SAME = 1e-6
@@ -53,6 +59,14 @@ class Roundings:
         own = self._own
         if own is None or not isinstance(wanted.quant, Quant) or wanted.dtype is torch.int32:
             return None
+        for one in operands:
+            quant = one.spec.type.quant
+            if isinstance(quant, ChannelQuant) and not takes_channels(spec, quant):
+                raise Unsupported(
+                    f"{spec} of scales along this dimension of its weights",
+                    Reason.TYPES,
+                    dimension=quant.dim,
+                )
         quants = [one.quant for one in operands if isinstance(one.quant, Quant)]
         if spec.name == "CONCATENATION":
             return self._joined(quants, own)

@@ -10,7 +10,7 @@ import re
 from functools import cache
 
 from nnapi_core.nnapi.opset import OperationSpec
-from nnapi_core.nnapi.types import OperandCode, Quant
+from nnapi_core.nnapi.types import ChannelQuant, OperandCode, Quant
 
 # The elements of the result are elements of the input, or constants put between them: nothing is rounded.
 _PICKS = {
@@ -20,6 +20,9 @@ _PICKS = {
     "SPACE_TO_BATCH_ND", "SPACE_TO_DEPTH", "SPLIT", "SQUEEZE", "STRIDED_SLICE", "TILE", "TOPK_V2", "TRANSPOSE",
 }  # fmt: skip
 _PRODUCTS = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"}
+
+# The dimension of the weights that may have a scale for each of its elements.
+_CHANNELS = {"CONV_2D": 0, "GROUPED_CONV_2D": 0, "TRANSPOSE_CONV_2D": 0, "DEPTHWISE_CONV_2D": 3}
 
 
 def picks(spec: OperationSpec) -> bool:
@@ -48,3 +51,8 @@ def fixed_quant(spec: OperationSpec, code: OperandCode) -> Quant | None:
 def needs_fine_product(spec: OperationSpec, level: int) -> bool:
     """Must the scale of the result be above the product of the scales of its factors?"""
     return spec.name == "MUL" or (spec.name in _PRODUCTS and level < 29)
+
+
+def takes_channels(spec: OperationSpec, quant: ChannelQuant) -> bool:
+    """Are the scales of these weights those of the channels that the operation computes?"""
+    return _CHANNELS.get(spec.name) == quant.dim

@@ -24,7 +24,7 @@ FLOORS = [
     {"lowering"},
     {"plugin", "artifact"},
     {"report", "report_html"},
-    {"driver", "quantizer"},
+    {"driver", "quantizer", "trained_batch_norms"},
     {"calibration"},
     {"verify"},
     {"", "cli", "testing"},

@@ -146,8 +146,11 @@ def test_the_module_is_not_changed() -> None:
 
 
 def test_training_with_integers_in_mind() -> None:
-    prepared = nnapi_core.prepare_qat(network(), (X,))
-    optimiser = torch.optim.Adam(prepared.parameters(), 1e-2)
+    layers = list(network())
+    up = nn.Sequential(nn.ConvTranspose2d(8, 4, 2, 2), nn.BatchNorm2d(4), nn.Flatten())
+    module = nn.Sequential(*layers[:5], up, nn.Linear(4 * 144, 5))
+    prepared = nnapi_core.prepare_qat(module, (X,))
+    optimiser = torch.optim.Adam(prepared.parameters(), 1e-3)
     target = torch.randn(2, 5)
     losses = []
     for _ in range(15):
@@ -157,7 +160,7 @@ def test_training_with_integers_in_mind() -> None:
         loss.backward()
         optimiser.step()
         losses.append(float(loss.detach()))
-    assert losses[-1] < 0.7 * losses[0]
+    assert losses[-1] < 0.8 * losses[0]
     program = nnapi_core.finish_qat(prepared, (X,))
     converted = nnapi_core.convert(program, (X,), fallback="error")
     assert converted.report.float_islands() == []
