@@ -10,12 +10,13 @@ JOBS ?= $(shell nproc)
 TORCH_INDEX_URL ?=
 TESTS ?= tests
 FUZZ_SECONDS ?= 600
+BENCH ?=
 
 BIN := .venv/bin
 export CMAKE_CXX_COMPILER_LAUNCHER ?= $(shell command -v ccache)
 export CMAKE_BUILD_PARALLEL_LEVEL ?= $(JOBS)
 
-.PHONY: demo test lint types bench docs fuzz test-asan test-tsan build clean
+.PHONY: demo test lint types bench bench-conversion peers docs fuzz test-asan test-tsan build clean
 
 # Convert MobileNetV2 and a digits classifier, run them on NNAPI, and compare with eager torch.
 demo: build
@@ -33,9 +34,18 @@ lint: .venv/installed
 types: .venv/installed
 	$(BIN)/python -m mypy
 
-bench: build
-	$(BIN)/python benchmarks/conversion.py
+# Ours and every installed peer, in turn; then docs/performance.md. `make peers` installs them, once.
+# BENCH: further options, as --minutes 20 or --cases mobilenetv2 (python -m benchmarks.speed --help).
+bench: build .venv/models
+	$(BIN)/python -m benchmarks.speed --write $(BENCH)
+
+# What conversions cost, and that 30 architectures come out right: docs/models.md.
+bench-conversion: build .venv/models
+	$(BIN)/python -m benchmarks.conversion
 	$(BIN)/python -m benchmarks.models
+
+peers: .venv/models
+	tools/peers.sh
 
 docs: build
 	$(BIN)/python docs/generate.py
@@ -57,11 +67,17 @@ build: .venv/installed
 	cmake --build build
 
 clean:
-	rm -rf build build-* .venv .venv-asan nnapi_runtime/*.so .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf build build-* .venv .venv-asan .venv-peers .venv-peers-litert nnapi_runtime/*.so .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 .venv/pyvenv.cfg:
 	tools/system_packages.sh $(PYTHON)
 	$(PYTHON) -m venv .venv
+
+# Model libraries, for benchmarks. timm wants torchvision, which none of its architectures needs.
+.venv/models: .venv/installed
+	$(BIN)/pip install --quiet "transformers>=5.0" "huggingface_hub" "pyyaml" "safetensors"
+	$(BIN)/pip install --quiet --no-deps "timm>=1.0"
+	touch $@
 
 # torch first and by itself, so that nothing else decides which build of it is taken.
 .venv/torch: .venv/pyvenv.cfg

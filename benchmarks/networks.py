@@ -1,6 +1,8 @@
-"""Networks that no model library has as a class: a tagger and a speech denoiser, as people write them."""
+"""Networks that no model library here has as a class, as people write them."""
 
 from __future__ import annotations
+
+import itertools
 
 import torch
 from torch import Tensor, nn
@@ -38,3 +40,51 @@ class Denoiser(nn.Module):
         sequence, _ = self.gru(features.transpose(1, 2))
         mask = torch.sigmoid(self.mask(sequence)).transpose(1, 2)
         return self.decoder(encoded * mask)
+
+
+class Perceptron(nn.Sequential):
+    """784-512-512-10, for digits of 28×28."""
+
+    def __init__(self, *widths: int) -> None:
+        widths = widths or (784, 512, 512, 10)
+        layers: list[nn.Module] = []
+        for wide, narrow in itertools.pairwise(widths):
+            layers += [nn.Linear(wide, narrow), nn.ReLU()]
+        super().__init__(*layers[:-1])
+
+
+class Lraspp(nn.Module):
+    """Lite R-ASPP segmentation on a backbone of two scales, of torchvision's shape (21 classes).
+
+    ``backbone`` returns feature maps of which the one of stride 8 and the last, of stride 16, are used; ``low`` is
+    the place of the former, ``channels`` are those of the two.
+    """
+
+    def __init__(
+        self, backbone: nn.Module, *, low: int, channels: tuple[int, int], classes: int = 21
+    ) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.low = low
+        narrow, wide = channels
+        self.project = nn.Sequential(
+            nn.Conv2d(wide, 128, 1, bias=False), nn.BatchNorm2d(128), nn.ReLU()
+        )
+        self.scale = nn.Sequential(
+            nn.AdaptiveAvgPool2d(1), nn.Conv2d(wide, 128, 1, bias=False), nn.Sigmoid()
+        )
+        self.low_classifier = nn.Conv2d(narrow, classes, 1)
+        self.high_classifier = nn.Conv2d(128, classes, 1)
+
+    def forward(self, image: Tensor) -> Tensor:
+        features = self.backbone(image)
+        low, high = features[self.low], features[-1]
+        gated = self.project(high) * self.scale(high)
+        gated = _resized(gated, low)
+        return _resized(self.low_classifier(low) + self.high_classifier(gated), image)
+
+
+def _resized(tensor: Tensor, like: Tensor) -> Tensor:
+    return nn.functional.interpolate(
+        tensor, size=like.shape[-2:], mode="bilinear", align_corners=False
+    )

@@ -51,7 +51,7 @@ def profile_rows(
 ) -> list[Row]:
     """A row for each operation and torch stage, in order; times are medians of ``runs`` profiles."""
     profiles = [profile() for _ in range(runs)]
-    works = list(_works(file))
+    works = list(works_of(file))
     medians = [median(cost.nanoseconds for cost in costs) for costs in zip(*profiles, strict=True)]
     total = sum(medians) or 1
     rows = []
@@ -70,7 +70,7 @@ def profile_rows(
     return rows
 
 
-def _works(file: NnapiFile) -> Iterable[Work]:
+def works_of(file: NnapiFile) -> Iterable[Work]:
     """One for each operation of the file's NNAPI stages and for each torch stage."""
     weights = [np.asarray(one) for one in file.weights]
     for stage in file.manifest["stages"]:

@@ -1,0 +1,1 @@
+"""How fast models run here and in every installed peer: ``python -m benchmarks.speed`` (docs/performance.md)."""
