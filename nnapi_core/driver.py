@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import torch
 import torch.utils._pytree as pytree
-from attrs import define, field
+from attrs import define, field, frozen
 from torch.export import ExportedProgram
 
 from nnapi_core.artifact.nnapi_file import save_nnapi
@@ -17,7 +17,7 @@ from nnapi_core.artifact.parts import Parts, make_parts
 from nnapi_core.artifact.torchscript import save_torchscript
 from nnapi_core.errors import ConversionError, Unsupported
 from nnapi_core.graph.export import export, prepare
-from nnapi_core.graph.program import source_of
+from nnapi_core.graph.program import Program, source_of
 from nnapi_core.lowering.lower import Target
 from nnapi_core.lowering.optimize import optimize
 from nnapi_core.lowering.partition import Partition, partition
@@ -32,12 +32,23 @@ from nnapi_core.report import Report, make_report
 Progress = Callable[[int, int], None]
 
 
+@frozen(eq=False)
+class Background:
+    """What a conversion was made from, for those who look into it."""
+
+    program: Program
+    partition: Partition
+    registry: Registry
+    target: Target
+
+
 @define(eq=False)
 class Converted:
     """A converted model: callable on the host runtime, and ready to be saved."""
 
     parts: Parts
     report: Report
+    background: Background = field(repr=False)
     _session: Any = field(default=None, repr=False)
 
     def __call__(self, *args: Any) -> Any:
@@ -46,6 +57,10 @@ class Converted:
         Raises `ConversionError` where an argument that is not a tensor differs from the example's: its value is
         part of the conversion.
         """
+        return self.session()(*self.tensors_of(args))
+
+    def tensors_of(self, args: tuple[Any, ...]) -> list[Any]:
+        """The tensors among the arguments, in order. Raises `ConversionError` as a call does."""
         tensors = []
         flat = pytree.tree_leaves(args)
         if len(flat) != len(self.parts.input_values):
@@ -57,7 +72,7 @@ class Converted:
                 tensors.append(value)
             elif value != example:
                 raise ConversionError(f"the model was converted for {example!r}, not {value!r}")
-        return self.session()(*tensors)
+        return tensors
 
     def session(self, *, num_threads: int | None = None) -> Any:
         """The `nnapi_runtime.Session` that runs the model here."""
@@ -124,13 +139,13 @@ def convert(
     if fallback == "error" and found.refusals:
         raise refusal_error(found)
     models = [
-        None if stage.lowered is None else _optimised(stage.lowered.model, registry)
+        None if stage.lowered is None else optimised(stage.lowered.model, registry)
         for stage in found.stages
     ]
     parts = make_parts(program, found, models, relaxed=relax_float32_to_float16)
     report = make_report(program, found, parts, feature_level)
     registry.report_hook(report=report)
-    return Converted(parts, report)
+    return Converted(parts, report, Background(program, found, registry, target))
 
 
 def explain(
@@ -164,7 +179,8 @@ def _target(feature_level: int, profile: DeviceProfile | None) -> Target:
     return Target(feature_level, profile)
 
 
-def _optimised(model: Model, registry: Registry) -> Model:
+def optimised(model: Model, registry: Registry) -> Model:
+    """By ours, and then by the plugins' passes."""
     model = optimize(model)
     for one in registry.passes_of(Phase.MODEL):
         model = one.function(model)

@@ -50,7 +50,7 @@ def make_parts(
             name = f"model.{number}"
             words[name] = serialize(model, weights)
             lowered[name] = LoweredModel(model, stage.lowered.inputs, stage.lowered.outputs)
-            described[number] = _nnapi_stage(name, stage.lowered, model, partition)
+            described[number] = nnapi_stage(name, stage.lowered, model, partition)
     for number, stage in enumerate(partition.stages):
         if number not in described:
             name = f"torch.{number}"
@@ -66,7 +66,7 @@ def make_parts(
     manifest = {
         "feature_level": max([27] + [model.level for model in models if model is not None]),
         "relaxed": relaxed,
-        "inputs": [_described(node) for node in program.inputs],
+        "inputs": [described_node(node) for node in program.inputs],
         "outputs": outputs,
         "output_tree": program.output_tree,
         "constants": constants,
@@ -83,7 +83,7 @@ def dtype_name(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
 
 
-def _described(node: Node) -> dict[str, Any]:
+def described_node(node: Node) -> dict[str, Any]:
     value = node.meta["val"]
     shape = [dim if isinstance(dim, int) else None for dim in value.shape]
     return {"name": node.name, "dtype": dtype_name(value.dtype), "shape": shape}
@@ -103,7 +103,7 @@ def _border(border: Border, name: str) -> dict[str, Any]:
     }
 
 
-def _nnapi_stage(
+def nnapi_stage(
     name: str, lowered: LoweredModel, model: Model, partition: Partition
 ) -> dict[str, Any]:
     return {
@@ -130,7 +130,7 @@ def _results(
     for position, result in enumerate(program.results):
         if isinstance(result, Node):
             node = partition.resolve(result)
-            outputs.append({**_described(result), "name": node.name})
+            outputs.append({**described_node(result), "name": node.name})
             if node in program.constants:
                 constants[node.name] = _constant(program.constants[node].load())
         elif isinstance(result, (bool, int, float)):

@@ -57,5 +57,7 @@ def verification(result: Verification) -> str:
         f"  {one.name}: max abs error {one.max_abs:.3g}, relative {one.relative:.3g}"
         for one in result.outputs
     ]
+    if result.culprit is not None:
+        lines.append(f"first departs: {result.culprit}")
     verdict = "agrees" if result.passed else "DISAGREES"
     return f"{verdict} with torch (limit {result.limit:g} relative)\n" + "\n".join(lines)

@@ -428,6 +428,24 @@ class Lowerer:
         model = self.builder.finish([ref for _, ref in inputs], refs)
         return LoweredModel(model, tuple(border for border, _ in inputs), tuple(outputs))
 
+    def distinct(self, tensors: Iterable[Node]) -> list[Node]:
+        """Those of ``tensors`` that are computed here, and share their bytes with none before them or with an input."""
+        taken = {entered.source for entered in self.inputs.values()}
+        found = []
+        for tensor in tensors:
+            value = self._values[tensor] if tensor in self._values else self._picked(tensor)
+            if isinstance(value, Value) and isinstance(value.source, Ref):
+                if value.source not in taken:
+                    found.append(tensor)
+                taken.add(value.source)
+        return found
+
+    def _picked(self, node: Node) -> Any:
+        """A result of a call of several, where they are there."""
+        if node.target is not operator.getitem or node.args[0] not in self._values:
+            return None
+        return self._values[node.args[0]][node.args[1]]  # type: ignore[index]
+
     def same_as(self, node: Node) -> Node | None:
         """The tensor from outside, or the constant, that ``node`` merely passes on; None: it is computed.
 

@@ -26,6 +26,7 @@ FLOORS = [
     {"report", "report_html"},
     {"driver", "quantizer", "trained_batch_norms"},
     {"calibration"},
+    {"diagnosis"},
     {"verify"},
     {"", "cli", "testing"},
 ]
