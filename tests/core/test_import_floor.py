@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 
 # A module may import from its own floor's line and those above it.
 FLOORS = [
-    {"errors"},
+    {"errors", "detection"},
     {"nnapi.types", "nnapi.layout", "nnapi.constant"},
     {"nnapi.opset"},
     {"nnapi.model", "nnapi.device_profile"},
@@ -30,6 +30,8 @@ FLOORS = [
     {"verify"},
     {"", "cli", "testing"},
 ]
+
+CUSTOM_OPERATORS = {f"nnapi_core.detection.{one}" for one in ("operators", "boxes", "regions")}
 
 
 def modules(package: str) -> list[Path]:
@@ -97,6 +99,8 @@ def test_lowerings_import_the_plugin_interface_alone(path: Path) -> None:
         if name.split(".")[0] not in allowed
         and name != "nnapi_core.plugin"
         and not name.startswith("nnapi_core.plugin.")
+        # Custom operators are torch's side, and whoever lowers them needs them defined.
+        and name not in CUSTOM_OPERATORS
     ]
     assert not others
 

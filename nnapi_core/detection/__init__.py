@@ -1,0 +1,1 @@
+"""Detection models: their operators, and what makes torchvision-style models exportable."""
