@@ -8,12 +8,14 @@ from __future__ import annotations
 from os import PathLike
 
 from nnapi_runtime._loader import Executor, host_library
+from nnapi_runtime.bound import Bound
 from nnapi_runtime.errors import ArgumentError, LibraryError, ModelError, NnapiError
 from nnapi_runtime.nnapi_file import read_file
 from nnapi_runtime.session import Session
 
 __all__ = [
     "ArgumentError",
+    "Bound",
     "Executor",
     "LibraryError",
     "ModelError",

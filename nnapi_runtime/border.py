@@ -23,6 +23,7 @@ class BorderCrossing:
         """Raises `ModelError` where the manifest and the model words disagree."""
         self.border = border
         self.operand_dtype = np.dtype(operand.dtype)
+        self.operand_shape = operand.shape
         try:
             self.array_dtype = np.dtype(_QUANTISED.get(border.dtype, border.dtype))
         except TypeError:
@@ -57,14 +58,16 @@ class BorderCrossing:
         array = np.require(array.transpose(self.border.order), requirements=["C", "A"])
         return array if self.stored is None else array.reshape(_sizes(self.stored))
 
-    def out_of(self, operand: Array, *, as_tensor: bool) -> Value:
-        """What torch has, in torch's order of dimensions."""
+    def out_of(self, operand: Array, *, as_tensor: bool, contiguous: bool = True) -> Value:
+        """What torch has, in torch's order of dimensions; else a view of the operand's memory where it can be one."""
         if self.stored is not None:
             operand = operand.reshape(
                 _sizes([self.border.shape[axis] for axis in self.border.order])
             )
         array = operand.transpose(self.inverse)
-        array = np.require(_convert(array, self.array_dtype, self.border.value), requirements=["C"])
+        array = _convert(array, self.array_dtype, self.border.value)
+        if contiguous:
+            array = np.require(array, requirements=["C"])
         if not as_tensor:
             return array
         torch = import_torch("a tensor")

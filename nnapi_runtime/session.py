@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from typing import Any
 
+from nnapi_runtime.bound import Bound
 from nnapi_runtime.errors import ArgumentError, ModelError, NnapiError
 from nnapi_runtime.manifest import Manifest, NnapiStage, Result, TensorSpec
 from nnapi_runtime.stages import Cost, NnapiRunner, Runner, TorchRunner, Values
@@ -84,6 +85,27 @@ class Session:
         """Runs once more, and says what each NNAPI operation and each torch stage cost."""
         values = self._bind(args)
         return [cost for runner in self._runners for cost in runner.profile(values)]
+
+    def bound(self) -> Bound:
+        """Arrays for arguments and results that stay in one place, and are computed on without further ado.
+
+        Raises `ArgumentError` where the model is more than one NNAPI piece from its arguments to its results.
+        """
+        runner, results = self._runners[0] if self._runners else None, self._manifest.results
+        wanted = (
+            [spec.name for spec in self.inputs],
+            [one.spec and one.spec.name for one in results],
+        )
+        if (
+            not isinstance(runner, NnapiRunner)
+            or len(self._runners) != 1
+            or (list(runner.stage.reads()), list(runner.stage.writes())) != wanted
+        ):
+            raise ArgumentError(
+                f"{self.name} is not one NNAPI piece that takes its arguments and gives its results; "
+                "call the session"
+            )
+        return runner.bound()
 
     def _bind(self, args: tuple[Any, ...]) -> Values:
         given = list(flatten(args))

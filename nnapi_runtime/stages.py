@@ -13,6 +13,7 @@ import numpy as np
 
 from nnapi_runtime._loader import Executor
 from nnapi_runtime.border import BorderCrossing
+from nnapi_runtime.bound import Bound
 from nnapi_runtime.errors import ModelError, NnapiError
 from nnapi_runtime.manifest import NnapiStage, Origin, TorchStage, TorchWeight
 from nnapi_runtime.tensors import Array, Value, import_torch, to_tensor
@@ -43,7 +44,7 @@ class NnapiRunner:
     def __init__(
         self, stage: NnapiStage, words: Any, weights: Sequence[Any], options: Mapping[str, Any]
     ) -> None:
-        self._stage = stage
+        self.stage = stage
         try:
             self._executor = Executor(words, weights, **options)
         except NnapiError as error:
@@ -66,6 +67,9 @@ class NnapiRunner:
         for crossing, result in zip(self._outputs, results, strict=True):
             values[crossing.border.value] = crossing.out_of(result, as_tensor=as_tensors)
 
+    def bound(self) -> Bound:
+        return Bound(self._executor, self._inputs, self._outputs)
+
     def profile(self, values: Values) -> list[Cost]:
         nanoseconds = self._executor.profile(self._operands(values))
         self.run(values, as_tensors=False)
@@ -81,7 +85,7 @@ class NnapiRunner:
 
     def _traced(self, error: NnapiError) -> NnapiError:
         """The error, and where in the user's model its operation came from."""
-        index, origins = error.operation, self._stage.operations
+        index, origins = error.operation, self.stage.operations
         if index is None or index >= len(origins):
             return error
         return error.with_text(f"{error}; operation {index} comes from {origins[index]}")

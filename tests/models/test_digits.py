@@ -14,7 +14,7 @@ import nnapi_core
 
 pytest.importorskip("torchao", reason="quantisation needs the extra `quant`")
 sys.path.insert(0, str(Path(__file__).parents[2] / "examples"))
-import digits  # noqa: E402
+import digits
 
 Data = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]
 HALF_A_POINT = 0.005

@@ -34,8 +34,6 @@ def prepare(case: Any, precision: str, path: Path) -> None:
 def load(case: str, precision: str, path: Path, threads: int, input: np.ndarray) -> Run:
     import nnapi_runtime
 
-    session = nnapi_runtime.load(path, num_threads=threads)
-    if input.ndim == 4:
-        # Channels last in memory, as the model takes it.
-        input = np.ascontiguousarray(input.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
-    return Run(lambda: session(input), lambda: np.asarray(session(input)))
+    bound = nnapi_runtime.load(path, num_threads=threads).bound()
+    bound.inputs[0][...] = input
+    return Run(bound, lambda: bound.outputs[0])

@@ -12,12 +12,14 @@
 #include <filesystem>
 #include <limits>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <tuple>
 #include <vector>
 
 #include "bind/buffer.h"
+#include "loader/bound_run.h"
 #include "loader/error.h"
 #include "loader/executor.h"
 #include "machine/peak.h"
@@ -153,18 +155,8 @@ class Executor {
     });
   }
 
-  std::vector<Border> inputs() const {
-    return {executor_->inputs().begin(), executor_->inputs().end()};
-  }
-  std::vector<Border> outputs() const {
-    return {executor_->outputs().begin(), executor_->outputs().end()};
-  }
-  std::vector<int32_t> operations() const {
-    return {executor_->operations().begin(), executor_->operations().end()};
-  }
-  std::filesystem::path library() const { return executor_->library().path(); }
+  const loader::Executor& loaded() const { return *executor_; }
 
- private:
   // Inputs of one run, held while it lasts.
   struct Arguments {
     explicit Arguments(nb::sequence inputs) {
@@ -181,15 +173,6 @@ class Executor {
     std::vector<Buffer> held;
     std::vector<ConstArray> arrays;
   };
-
-  const Border& border(size_t i) const { return executor_->outputs()[i]; }
-
-  std::vector<Memory> no_memory() const {
-    std::vector<Memory> memory;
-    for (size_t i = 0; i < executor_->outputs().size(); ++i)
-      memory.emplace_back(nullptr, std::free);
-    return memory;
-  }
 
   std::vector<Buffer> given_outputs(nb::sequence outputs) const {
     std::vector<Buffer> given;
@@ -214,10 +197,54 @@ class Executor {
     return given;
   }
 
+  std::vector<Border> inputs() const {
+    return {executor_->inputs().begin(), executor_->inputs().end()};
+  }
+  std::vector<Border> outputs() const {
+    return {executor_->outputs().begin(), executor_->outputs().end()};
+  }
+  std::vector<int32_t> operations() const {
+    return {executor_->operations().begin(), executor_->operations().end()};
+  }
+  std::filesystem::path library() const { return executor_->library().path(); }
+
+ private:
+  const Border& border(size_t i) const { return executor_->outputs()[i]; }
+
+  std::vector<Memory> no_memory() const {
+    std::vector<Memory> memory;
+    for (size_t i = 0; i < executor_->outputs().size(); ++i)
+      memory.emplace_back(nullptr, std::free);
+    return memory;
+  }
+
   Buffer words_;
   std::vector<std::byte> aligned_words_;
   std::vector<Buffer> weights_;
   std::optional<loader::Executor> executor_;
+};
+
+// Arrays that stay bound to an executor, and the executor itself, which Python keeps alive.
+class BoundRun {
+ public:
+  BoundRun(const Executor& executor, nb::sequence inputs, nb::sequence outputs)
+      : arguments_(inputs), outputs_(executor.given_outputs(outputs)) {
+    std::vector<void*> places;
+    for (const Buffer& output : outputs_) places.push_back(output.data());
+    run_.emplace(executor.loaded(), arguments_.arrays, places);
+  }
+
+  void operator()() {
+    const nb::gil_scoped_release unlocked;
+    const std::lock_guard alone(mutex_);
+    run_->compute();
+  }
+
+ private:
+  Executor::Arguments arguments_;
+  std::vector<Buffer> outputs_;
+  std::mutex mutex_;
+  std::optional<loader::BoundRun> run_;
 };
 
 // Exceptions become those of nnapi_runtime.errors.
@@ -287,6 +314,15 @@ NB_MODULE(_loader, m) {
                    "None is a free dimension; None altogether: even the rank is free.")
       .def_ro("scale", &Border::scale)
       .def_ro("zero_point", &Border::zero_point);
+
+  nb::class_<BoundRun>(
+      m, "BoundRun",
+      "A computation whose arrays stay where they are. Calling it reads the inputs "
+      "and writes the\n"
+      "outputs; threads take turns.")
+      .def(nb::init<const Executor&, nb::sequence, nb::sequence>(), "executor"_a, "inputs"_a,
+           "outputs"_a, nb::keep_alive<1, 2>())
+      .def("__call__", &BoundRun::operator());
 
   nb::class_<Executor>(
       m, "Executor",

@@ -43,6 +43,8 @@ bool Border::known() const {
   return !any_rank && std::find(dims.begin(), dims.end(), 0u) == dims.end();
 }
 
+size_t Border::bytes() const { return byte_size(dims, element.size); }
+
 Executor::Executor(std::shared_ptr<const Library> library, std::span<const std::byte> words,
                    std::span<const std::span<const std::byte>> buffers, const Options& options)
     : library_(std::move(library)) {
@@ -125,7 +127,7 @@ Executor::Execution Executor::compute_once(bool profiling, std::span<const Const
     bytes = expected_bytes_;
   }
   for (size_t i = 0; i < outputs_.size(); ++i) {
-    if (outputs_[i].known()) bytes[i] = byte_size(outputs_[i].dims, outputs_[i].element.size);
+    if (outputs_[i].known()) bytes[i] = outputs_[i].bytes();
   }
   Execution execution;
   for (;;) {
@@ -136,8 +138,7 @@ Executor::Execution Executor::compute_once(bool profiling, std::span<const Const
         throw ArgumentError("output " + std::to_string(i) + " " + shape_text(outputs_[i].dims) +
                             " would be larger than any memory");
       }
-      NNAPI_CALL(ANeuralNetworksExecution_setOutput, "output " + std::to_string(i), execution.get(),
-                 static_cast<int32_t>(i), nullptr, allocate(i, bytes[i]), bytes[i]);
+      set_output(execution.get(), i, allocate(i, bytes[i]), bytes[i]);
     }
     const int code = compute(execution.get());
     if (code != ANEURALNETWORKS_OUTPUT_INSUFFICIENT_SIZE) {
@@ -199,6 +200,12 @@ void Executor::set_inputs(ANeuralNetworksExecution* execution,
     NNAPI_CALL(ANeuralNetworksExecution_setInput, which, execution, static_cast<int32_t>(i),
                border.known() ? nullptr : &type, array.data, bytes);
   }
+}
+
+void Executor::set_output(ANeuralNetworksExecution* execution, uint32_t i, void* data,
+                          size_t bytes) const {
+  NNAPI_CALL(ANeuralNetworksExecution_setOutput, "output " + std::to_string(i), execution,
+             static_cast<int32_t>(i), nullptr, data, bytes);
 }
 
 int Executor::compute(ANeuralNetworksExecution* execution) const {

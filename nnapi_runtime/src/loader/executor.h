@@ -34,6 +34,8 @@ struct Border {
   bool any_rank = false;       // a tensor without dimensions: not even its rank is known
 
   bool known() const;
+  // Of a border that is known; the largest number where that overflows.
+  size_t bytes() const;
 };
 
 // An array in row-major order. As an input without data: an optional input that is not given.
@@ -76,17 +78,22 @@ class Executor {
   // LibraryError where the library is not ours.
   std::vector<uint64_t> profile(std::span<const ConstArray> inputs, const Allocate& allocate);
 
- private:
+  // ---- the steps of a run, for those that keep an execution
+
   using Execution = Owned<ANeuralNetworksExecution>;
 
+  Execution new_execution(bool profiling) const;
+  void set_inputs(ANeuralNetworksExecution* execution, std::span<const ConstArray> inputs) const;
+  void set_output(ANeuralNetworksExecution* execution, uint32_t i, void* data, size_t bytes) const;
+  // Returns the library's result code.
+  int compute(ANeuralNetworksExecution* execution) const;
+
+ private:
   Border border(uint32_t operand, const Model& model) const;
   void compile(const Options& options);
-  Execution new_execution(bool profiling) const;
   // Computes once; the execution as it is afterwards, and the dimensions of the outputs.
   Execution compute_once(bool profiling, std::span<const ConstArray> inputs,
                          const Allocate& allocate, std::vector<std::vector<uint32_t>>* dims);
-  void set_inputs(ANeuralNetworksExecution* execution, std::span<const ConstArray> inputs) const;
-  int compute(ANeuralNetworksExecution* execution) const;
   std::vector<uint32_t> output_dims(ANeuralNetworksExecution* execution, uint32_t i) const;
 
   std::shared_ptr<const Library> library_;
