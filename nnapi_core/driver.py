@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
@@ -16,7 +16,11 @@ from nnapi_core.artifact.nnapi_file import save_nnapi
 from nnapi_core.artifact.parts import Parts, make_parts
 from nnapi_core.artifact.torchscript import save_torchscript
 from nnapi_core.errors import ConversionError, Unsupported
+from nnapi_core.flexible.at_sizes import AtSizes
+from nnapi_core.flexible.choose import convert_flexible
+from nnapi_core.flexible.strategy import Strategy
 from nnapi_core.graph.export import export, prepare
+from nnapi_core.graph.free_sizes import dim_specs, is_flexible
 from nnapi_core.graph.program import Program, source_of
 from nnapi_core.lowering.lower import Target
 from nnapi_core.lowering.optimize import optimize
@@ -27,7 +31,7 @@ from nnapi_core.nnapi.model import Model
 from nnapi_core.nnapi.opset import FEATURE_LEVELS
 from nnapi_core.plugins.definition import Phase
 from nnapi_core.plugins.registry import Registry
-from nnapi_core.report import Report, make_report
+from nnapi_core.report import Report, flexible_report, make_report
 
 Progress = Callable[[int, int], None]
 
@@ -109,6 +113,8 @@ def convert(
     feature_level: int = 29,
     fallback: Literal["cpu", "error"] = "cpu",
     dynamic_shapes: Any = None,
+    sizes: Sequence[Mapping[str, int]] | None = None,
+    shape_strategy: Strategy | None = None,
     relax_float32_to_float16: bool = False,
     quantized_io: bool = False,
     device_profile: DeviceProfile | None = None,
@@ -123,6 +129,10 @@ def convert(
     listed in a `ConversionError` (``fallback="error"``). ``device_profile`` narrows the target to what one
     driver takes; ``islands`` says when small NNAPI pieces go back to the CPU.
 
+    ``dynamic_shapes`` are `torch.export`'s: dimensions that are named and have ranges. One artifact then serves
+    them all (docs/flexible_shapes.md), in the best of three ways, which the report names; ``shape_strategy`` asks for
+    one of them, and ``sizes`` lists the values of the named dimensions to make fixed models for.
+
     A quantised program (`nnapi_core.quantize`) runs in integers inside; with ``quantized_io`` it takes and gives them
     too: tensors of uint8 or int8, whose scales and zero points are written in the artifact.
     """
@@ -134,18 +144,39 @@ def convert(
         # What a rule would give back to the CPU is not refused.
         islands = IslandRule(min_island=0)
     exported = export(module, example_args, dynamic_shapes=dynamic_shapes)
-    program = prepare(exported, registry, level=target.level, quantized_io=quantized_io)
-    found = partition(program, registry, target, islands, progress=progress)
-    if fallback == "error" and found.refusals:
-        raise refusal_error(found)
-    models = [
-        None if stage.lowered is None else optimised(stage.lowered.model, registry)
-        for stage in found.stages
-    ]
-    parts = make_parts(program, found, models, relaxed=relax_float32_to_float16)
-    report = make_report(program, found, parts, feature_level)
+
+    def lowered(exported: ExportedProgram, given_back: Mapping[str, Unsupported]) -> AtSizes:
+        program = prepare(exported, registry, level=target.level, quantized_io=quantized_io)
+        found = partition(
+            program, registry, target, islands, given_back=given_back, progress=progress
+        )
+        models = [
+            None if stage.lowered is None else optimised(stage.lowered.model, registry)
+            for stage in found.stages
+        ]
+        return AtSizes(program, found, models)
+
+    if is_flexible(exported):
+        flexible = convert_flexible(
+            exported,
+            dim_specs(module, example_args, dynamic_shapes),
+            lowered,
+            relaxed=relax_float32_to_float16,
+            fixed=sizes,
+            strategy=shape_strategy,
+        )
+        one, parts = flexible.at_example, flexible.parts
+        report = flexible_report(flexible, feature_level)
+    else:
+        if sizes is not None or shape_strategy is not None:
+            raise ConversionError("the model has no free dimensions; name them in dynamic_shapes=")
+        one = lowered(exported, {})
+        parts = make_parts(one.program, one.partition, one.models, relaxed=relax_float32_to_float16)
+        report = make_report(one.program, one.partition, parts, feature_level)
+    if fallback == "error" and one.partition.refusals:
+        raise refusal_error(one.partition)
     registry.report_hook(report=report)
-    return Converted(parts, report, Background(program, found, registry, target))
+    return Converted(parts, report, Background(one.program, one.partition, registry, target))
 
 
 def explain(

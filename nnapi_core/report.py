@@ -8,6 +8,7 @@ from collections import Counter
 from attrs import asdict, define, field, frozen
 
 from nnapi_core.artifact.parts import Parts
+from nnapi_core.flexible.choose import Flexible
 from nnapi_core.graph.macs import macs
 from nnapi_core.graph.program import Program, source_of
 from nnapi_core.lowering.device import Device
@@ -37,6 +38,17 @@ class NodeRow:
     """In a quantised model: computed in floats."""
 
 
+@frozen
+class SizeRow:
+    """A free size."""
+
+    name: str
+    least: int
+    most: int | None
+    where: str
+    """The input dimension that says it, ``x:2``, or the node that counts it."""
+
+
 @define
 class Report:
     """The outcome of a conversion, or of ``explain``."""
@@ -51,6 +63,9 @@ class Report:
     """The devices of the pieces, in execution order."""
     weight_bytes: int = 0
     transposes: int = 0
+    shape_strategy: str = ""
+    """How free sizes are told: "run time", "load time", "fixed sizes"; empty where there are none."""
+    sizes: list[SizeRow] = field(factory=list)
     notes: list[str] = field(factory=list)
 
     @property
@@ -127,3 +142,25 @@ def make_report(program: Program, partition: Partition, parts: Parts | None, lev
         weight_bytes=weights,
         transposes=counts["TRANSPOSE"],
     )
+
+
+def flexible_report(flexible: Flexible, level: int) -> Report:
+    """The report of a conversion with free sizes: its nodes as they are at the example's."""
+    lowered = flexible.at_example
+    report = make_report(lowered.program, lowered.partition, flexible.example_parts, level)
+    report.feature_level = flexible.parts.manifest["feature_level"]
+    report.weight_bytes = sum(one.nbytes for one in flexible.parts.weights.constants)
+    report.shape_strategy = flexible.strategy.value
+    report.sizes = [
+        SizeRow(one["name"], one["min"], one["max"], f"{one['of']}:{one['dim']}")
+        for one in flexible.parts.manifest["sizes"]
+    ]
+    ranges = ", ".join(
+        f"{row.name} {row.least} to {'any' if row.most is None else row.most}"
+        for row in report.sizes
+    )
+    variants = len(flexible.parts.manifest.get("variants", ()))
+    models = f", in {variants} variants" if variants else ""
+    report.notes += [f"free sizes: {ranges}; told at {report.shape_strategy}{models}"]
+    report.notes += flexible.reasons
+    return report

@@ -42,6 +42,11 @@ class Field:
         for key, value in self._of(dict, "an object").items():
             yield key, Field(value, f"{self.place}.{key}")
 
+    def document(self) -> dict[str, Any]:
+        """An object that is read elsewhere."""
+        members: dict[str, Any] = self._of(dict, "an object")
+        return members
+
     def items(self) -> list[Field]:
         """The items of a list."""
         values = self._of(list, "a list")
@@ -49,6 +54,12 @@ class Field:
 
     def is_null(self) -> bool:
         return self._value is None
+
+    def is_list(self) -> bool:
+        return isinstance(self._value, list)
+
+    def is_text(self) -> bool:
+        return isinstance(self._value, str)
 
     def text(self) -> str:
         return str(self._of(str, "a text"))

@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 
 from nnapi_runtime.errors import ModelError
+from nnapi_runtime.free_sizes import Dims, Expression, Size, dims_of
 from nnapi_runtime.json_fields import Field
 from nnapi_runtime.output_tree import OutputTree
+from nnapi_runtime.variants import Variant
 
 Shape = tuple[int | None, ...]  # None: any size
 _INT32 = (-(2**31), 2**31 - 1)
@@ -26,6 +28,8 @@ class TensorSpec:
     name: str
     dtype: str
     shape: Shape
+    dims: Dims | None = None
+    """Where the shape has free dimensions, and they are told: each as an expression of the sizes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +65,17 @@ class Border:
     order: tuple[int, ...]
     scale: float
     zero_point: int
+    dims: Dims | None = None
 
     @classmethod
-    def parse(cls, field: Field) -> Border:
+    def parse(cls, field: Field, sizes: frozenset[str] = frozenset()) -> Border:
+        shape = _shape(field["shape"])
         border = cls(
             value=field["value"].text(),
             dtype=field["dtype"].text(),
             type=field["type"].integer(*_INT32),
-            shape=_shape(field["shape"]),
+            shape=shape,
+            dims=dims_of(field, sizes, len(shape)),
             order=tuple(axis.integer(0, 255) for axis in field["order"].items()),
             scale=field["scale"].number(),
             zero_point=field["zero_point"].integer(*_INT32),
@@ -96,6 +103,39 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
+class Patches:
+    """What sizes change in a model: word ``positions[i]`` becomes ``values[which[i]]``."""
+
+    positions: tuple[int, ...]
+    which: tuple[int, ...]
+    values: Dims
+    parts: tuple[tuple[int, Dims], ...]
+    """Weights of which only the leading part is used, and the dimensions of that part."""
+
+    @classmethod
+    def parse(cls, stage: Field, sizes: frozenset[str]) -> Patches:
+        field = stage["patches"]
+        values = tuple(Expression.parse(item, sizes) for item in field["values"].items())
+        positions = tuple(item.integer(0, 2**31 - 1) for item in field["positions"].items())
+        which = tuple(item.integer(0, len(values) - 1) for item in field["which"].items())
+        if len(positions) != len(which):
+            raise field["which"].refuse(f"{len(positions)} numbers")
+        parts = tuple(
+            (
+                item["weight"].integer(0, 2**31 - 1),
+                tuple(Expression.parse(dim, sizes) for dim in item["dims"].items()),
+            )
+            for item in stage["parts"].items()
+        )
+        return cls(positions, which, values, parts)
+
+    def names(self) -> frozenset[str]:
+        """The sizes that it needs."""
+        every = [*self.values, *(dim for _, dims in self.parts for dim in dims)]
+        return frozenset().union(*(one.names() for one in every))
+
+
+@dataclass(frozen=True, slots=True)
 class NnapiStage:
     """A part that NNAPI runs. ``operations[i]`` is where operation ``i`` came from."""
 
@@ -103,6 +143,8 @@ class NnapiStage:
     inputs: tuple[Border, ...]
     outputs: tuple[Border, ...]
     operations: tuple[Origin, ...]
+    patches: Patches | None = None
+    """Of a model that is made for sizes when they are known."""
 
     def reads(self) -> Iterable[str]:
         return (border.value for border in self.inputs)
@@ -157,23 +199,34 @@ class Manifest:
     output_tree: OutputTree
     constants: dict[str, np.ndarray[Any, Any]]
     stages: tuple[NnapiStage | TorchStage, ...]
+    sizes: tuple[Size, ...] = ()
+    variants: tuple[Variant, ...] = ()
+    """Where there are any, they have the stages."""
 
     @classmethod
     def parse(cls, document: Any) -> Manifest:
         """Checks a JSON document. Raises `ModelError`, which names the place that is wrong."""
         field = Field(document, "manifest")
+        sizes = (
+            tuple(Size.parse(item) for item in field["sizes"].items()) if "sizes" in field else ()
+        )
+        names = frozenset(size.name for size in sizes)
         results = tuple(Result.parse(item) for item in field["outputs"].items())
         constants = field["constants"].members() if "constants" in field else ()
+        variants = field["variants"].items() if "variants" in field else ()
         manifest = cls(
             feature_level=field["feature_level"].integer(27, 2**31 - 1),
             relaxed=field["relaxed"].flag(),
-            inputs=tuple(_tensor_spec(item) for item in field["inputs"].items()),
+            inputs=tuple(_tensor_spec(item, names) for item in field["inputs"].items()),
             results=results,
             output_tree=OutputTree.parse(field["output_tree"], leaves=len(results)),
             constants={name: _constant(item) for name, item in constants},
-            stages=tuple(_stage(item) for item in field["stages"].items()),
+            stages=tuple(_stage(item, names) for item in field["stages"].items()),
+            sizes=sizes,
+            variants=tuple(Variant.parse(item, names) for item in variants),
         )
-        manifest._check_names()
+        if not manifest.variants:
+            manifest._check_names()
         return manifest
 
     def _check_names(self) -> None:
@@ -193,6 +246,11 @@ class Manifest:
                     raise ModelError(f"manifest.stages[{i}] reads {name!r}, which nothing makes")
             for name in stage.writes():
                 add(name, f"manifest.stages[{i}]")
+        for size in self.sizes:
+            if size.of not in known:
+                raise ModelError(
+                    f"manifest.sizes: {size.name!r} is of {size.of!r}, which nothing makes"
+                )
         for result in self.results:
             if result.spec and result.spec.name not in known:
                 raise ModelError(
@@ -210,18 +268,22 @@ def _shape(field: Field) -> Shape:
     return tuple(dim.integer_or_none(0, 2**32 - 1) for dim in field.items())
 
 
-def _tensor_spec(field: Field) -> TensorSpec:
-    return TensorSpec(field["name"].text(), field["dtype"].text(), _shape(field["shape"]))
+def _tensor_spec(field: Field, sizes: frozenset[str] = frozenset()) -> TensorSpec:
+    shape = _shape(field["shape"])
+    # Results are as they come out.
+    dims = dims_of(field, sizes, len(shape)) if sizes else None
+    return TensorSpec(field["name"].text(), field["dtype"].text(), shape, dims)
 
 
-def _stage(field: Field) -> NnapiStage | TorchStage:
+def _stage(field: Field, sizes: frozenset[str]) -> NnapiStage | TorchStage:
     kind = field["kind"].text()
     if kind == "nnapi":
         return NnapiStage(
             model=field["model"].text(),
-            inputs=tuple(Border.parse(item) for item in field["inputs"].items()),
-            outputs=tuple(Border.parse(item) for item in field["outputs"].items()),
+            inputs=tuple(Border.parse(item, sizes) for item in field["inputs"].items()),
+            outputs=tuple(Border.parse(item, sizes) for item in field["outputs"].items()),
             operations=tuple(Origin.parse(item) for item in field["operations"].items()),
+            patches=Patches.parse(field, sizes) if "patches" in field else None,
         )
     if kind == "torch":
         return TorchStage(

@@ -8,9 +8,12 @@ from typing import Any
 
 from nnapi_runtime.bound import Bound
 from nnapi_runtime.errors import ArgumentError, ModelError, NnapiError
+from nnapi_runtime.flexible_stage import FlexibleRunner
+from nnapi_runtime.free_sizes import check_dims, sizes_of
 from nnapi_runtime.manifest import Manifest, NnapiStage, Result, TensorSpec
 from nnapi_runtime.stages import Cost, NnapiRunner, Runner, TorchRunner, Values
 from nnapi_runtime.tensors import Value, dtype_name, flatten, is_tensor, to_array, to_tensor
+from nnapi_runtime.variants import VariantSessions
 
 
 class Session:
@@ -42,19 +45,35 @@ class Session:
             raise ArgumentError(f"num_threads is {num_threads}; it must be at least 1, or None")
         try:
             self._manifest = Manifest.parse(manifest)
+            options = {
+                "library": library,
+                "relaxed": self._manifest.relaxed,
+                "num_threads": num_threads or 0,
+            }
             self._runners: list[Runner] = []
             for stage in self._manifest.stages:
-                if isinstance(stage, NnapiStage):
-                    words = _part(models, stage.model)
-                    options = {
-                        "library": library,
-                        "relaxed": self._manifest.relaxed,
-                        "num_threads": num_threads or 0,
-                    }
-                    self._runners.append(NnapiRunner(stage, words, weights, options))
-                else:
+                if not isinstance(stage, NnapiStage):
                     program = _part(torch_programs, stage.program)
                     self._runners.append(TorchRunner(stage, program, weights))
+                    continue
+                words = _part(models, stage.model)
+                if stage.patches is None:
+                    self._runners.append(NnapiRunner(stage, words, weights, options))
+                else:
+                    sizes = self._manifest.sizes
+                    self._runners.append(FlexibleRunner(stage, words, weights, options, sizes))
+            self._variants = VariantSessions(
+                self._manifest.variants,
+                lambda inner: Session(
+                    inner,
+                    models,
+                    weights,
+                    torch_programs,
+                    library=library,
+                    num_threads=num_threads,
+                    name=name,
+                ),
+            )
         except NnapiError as error:
             raise error.within(name) from error.__cause__
 
@@ -75,6 +94,9 @@ class Session:
 
     def __call__(self, *args: Any) -> Any:
         values = self._bind(args)
+        if self._manifest.variants:
+            chosen: Session = self._variants.choose(sizes_of(self._manifest.sizes, values))
+            return chosen(*args)
         as_tensors = any(is_tensor(values[spec.name]) for spec in self.inputs)
         for runner in self._runners:
             runner.run(values, as_tensors)
@@ -84,6 +106,9 @@ class Session:
     def profile(self, *args: Any) -> list[Cost]:
         """Runs once more, and says what each NNAPI operation and each torch stage cost."""
         values = self._bind(args)
+        if self._manifest.variants:
+            chosen: Session = self._variants.choose(sizes_of(self._manifest.sizes, values))
+            return chosen.profile(*args)
         return [cost for runner in self._runners for cost in runner.profile(values)]
 
     def bound(self) -> Bound:
@@ -116,9 +141,20 @@ class Session:
             )
         for spec, value in zip(self.inputs, given, strict=True):
             _check(spec, value)
+        self._check_sizes(given)
         values = dict(self._manifest.constants)
         values.update((spec.name, value) for spec, value in zip(self.inputs, given, strict=True))
         return values
+
+    def _check_sizes(self, given: Sequence[Value]) -> None:
+        """Sizes must be in their ranges, and every dimension what they say it is."""
+        if not self._manifest.sizes:
+            return
+        named = {spec.name: value for spec, value in zip(self.inputs, given, strict=True)}
+        sizes = sizes_of(self._manifest.sizes, named)
+        for spec in self.inputs:
+            if spec.dims is not None:
+                check_dims(spec.name, named[spec.name].shape, spec.dims, sizes)
 
     def _result(self, values: Values, result: Result, as_tensors: bool) -> Any:
         if result.spec is None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.export import Dim
 from torch.fx import GraphModule
 
 from nnapi_core.artifact.atomic import written_whole
@@ -77,11 +78,15 @@ def _bytes(constant: Constant) -> memoryview:
 
 def _program_bytes(name: str, module: GraphModule, parts: Parts) -> bytes:
     """A CPU stage as the bytes of a ``.pt2`` file."""
-    examples = tuple(_example(node) for node in module.graph.find_nodes(op="placeholder"))
+    placeholders = module.graph.find_nodes(op="placeholder")
+    examples = tuple(map(_example, placeholders))
+    free = [dict.fromkeys(node.meta.get("free", ()), Dim.DYNAMIC) for node in placeholders]
+    shapes = tuple(one or None for one in free) if any(free) else None
     buffer = io.BytesIO()
     try:
         with torch.no_grad():
-            torch.export.save(torch.export.export(module, examples, strict=False), buffer)
+            exported = torch.export.export(module, examples, dynamic_shapes=shapes, strict=False)
+            torch.export.save(exported, buffer)
     except Exception as error:
         raise ConversionError(
             f"the CPU stage {name} cannot be saved by torch.export: {type(error).__name__}: {error}"

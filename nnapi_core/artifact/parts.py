@@ -36,10 +36,18 @@ class Parts:
 
 
 def make_parts(
-    program: Program, partition: Partition, models: Sequence[Model | None], *, relaxed: bool
+    program: Program,
+    partition: Partition,
+    models: Sequence[Model | None],
+    *,
+    relaxed: bool,
+    weights: WeightTable | None = None,
 ) -> Parts:
-    """``models`` are the optimised models of the stages, None for a CPU stage."""
-    weights = WeightTable()
+    """``models`` are the optimised models of the stages, None for a CPU stage.
+
+    Conversions that share ``weights`` number them together.
+    """
+    weights = WeightTable() if weights is None else weights
     words: dict[str, bytes] = {}
     torch_stages: dict[str, GraphModule] = {}
     lowered: dict[str, LoweredModel] = {}

@@ -52,14 +52,21 @@ def partition(
     target: Target,
     rule: IslandRule = DEFAULT_RULE,
     *,
+    given_back: Mapping[str, Unsupported] | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Partition:
-    """Lowers every node it can, and groups the rest into CPU stages."""
+    """Lowers every node it can, and groups the rest into CPU stages.
+
+    Nodes named in ``given_back`` stay on the CPU, for the reason there.
+    """
     nodes = program.operations()
     dry = Lowerer(program, registry, target)
     refusals: dict[Node, Unsupported] = {}
     for count, node in enumerate(nodes):
         progress(count, len(nodes))
+        if given_back and node.name in given_back:
+            refusals[node] = given_back[node.name]
+            continue
         try:
             dry.lower(node)
         except Unsupported as refusal:

@@ -40,6 +40,8 @@ class Constant:
     key: Hashable
     moved: tuple[Constant, Reordering] | None = field(default=None, repr=False)
     """The constant that this one has its elements from, and how."""
+    whole: Constant | None = field(default=None, repr=False)
+    """Of a constant as large as a free size: the largest one. The loader cuts its leading part out."""
 
     @classmethod
     def of(cls, array: Array | Sequence[Any] | float, dtype: Any = None) -> Constant:

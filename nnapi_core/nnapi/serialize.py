@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import struct
 from collections.abc import Sequence
 from enum import IntEnum
@@ -31,20 +32,32 @@ class Source(IntEnum):
 class WeightTable:
     """Numbers the weights of one or several models; constants of the same bytes in the same order share a number."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, by_content: bool = False) -> None:
+        """``by_content``: constants of several conversions share a number where their bytes are the same."""
         self.constants: list[Constant] = []
         self._numbers: dict[object, int] = {}
         self._by_root: dict[object, int] = {}
+        self._by_content: dict[object, int] | None = {} if by_content else None
 
     def number(self, constant: Constant) -> int:
         if constant.moved is not None and constant.moved[1].permutation is None:
             # Another shape is another operand over the same bytes.
             return self.number(constant.moved[0])
         if constant.key not in self._numbers:
-            self._numbers[constant.key] = len(self.constants)
-            self._by_root.setdefault(constant.root()[0].key, len(self.constants))
-            self.constants.append(constant)
+            number = self._same_content(constant)
+            self._numbers[constant.key] = number
+            self._by_root.setdefault(constant.root()[0].key, number)
+            if number == len(self.constants):
+                self.constants.append(constant)
         return self._numbers[constant.key]
+
+    def _same_content(self, constant: Constant) -> int:
+        """The number of a constant of the same bytes, or the next one."""
+        new = len(self.constants)
+        if self._by_content is None:
+            return new
+        digest = hashlib.sha256(constant.array().tobytes()).digest()
+        return self._by_content.setdefault((constant.dtype.str, constant.shape, digest), new)
 
     def reordered(self, constant: Constant) -> tuple[int, tuple[Reordering, ...]]:
         """A numbered weight with the elements of ``constant``, and the steps from it to ``constant``.
@@ -166,10 +179,10 @@ def _value(
         return Source.SUBMODEL, 4, struct.pack("<I", numbers[id(operand.submodel)])
     constant = operand.constant
     assert constant is not None
-    if constant.nbytes <= IMMEDIATE_BYTES:
+    if constant.nbytes <= IMMEDIATE_BYTES and constant.whole is None:
         content = constant.array().tobytes()
         return Source.IMMEDIATE, len(content), content
-    number = weights.number(constant)
+    number = weights.number(constant.whole or constant)
     return Source.NUMBERED_BUFFER, 12, struct.pack("<3I", number, 0, constant.nbytes)
 
 

@@ -1,0 +1,1 @@
+"""Models whose sizes are known when they are loaded or run."""
