@@ -198,7 +198,9 @@ def explain(
     found = partition(program, registry, target, islands)
     models = [None if stage.lowered is None else stage.lowered.model for stage in found.stages]
     parts = make_parts(program, found, models, relaxed=False)
-    return make_report(program, found, parts, feature_level)
+    report = make_report(program, found, parts, feature_level)
+    report.notes.append("Operations are as lowered: a conversion fuses some and drops transposes.")
+    return report
 
 
 def _target(feature_level: int, profile: DeviceProfile | None) -> Target:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-from attrs import asdict, define, field, frozen
+import torch
+from attrs import asdict, define, evolve, field, frozen
+from torch.fx import Node
 
 from nnapi_core.artifact.parts import Parts
 from nnapi_core.flexible.choose import Flexible
@@ -13,6 +18,7 @@ from nnapi_core.graph.macs import macs
 from nnapi_core.graph.program import Program, source_of
 from nnapi_core.lowering.device import Device
 from nnapi_core.lowering.partition import Partition
+from nnapi_core.lowering.pieces import op_of
 from nnapi_core.report_html import to_html
 
 
@@ -36,6 +42,28 @@ class NodeRow:
     """The NNAPI operations that it became, in order; empty where it was fused into another."""
     is_float_island: bool = False
     """In a quantised model: computed in floats."""
+    inputs: tuple[str, ...] = ()
+    """The rows and model inputs that it reads; weights are not among them."""
+    results: tuple[str, ...] = ()
+    """Dtypes and shapes."""
+    piece: int | None = None
+    """The position of its piece among ``stages``; None where it is in none (folded, or only another tensor's name)."""
+    error: float | None = None
+    """After a comparison with torch: how far its value is off, over the largest one."""
+    own_error: float | None = None
+    """What of that it adds itself: against torch on the same values."""
+
+
+@frozen
+class PieceRow:
+    """Nodes that run together."""
+
+    device: str
+    nodes: int
+    macs: int
+    entering: int
+    """Tensors that it takes from other pieces."""
+    entering_bytes: int
 
 
 @frozen
@@ -67,6 +95,30 @@ class Report:
     """How free sizes are told: "run time", "load time", "fixed sizes"; empty where there are none."""
     sizes: list[SizeRow] = field(factory=list)
     notes: list[str] = field(factory=list)
+    pieces: list[PieceRow] = field(factory=list)
+    inputs: dict[str, str] = field(factory=dict)
+    """Dtypes and shapes of the model's inputs."""
+    outputs: list[str] = field(factory=list)
+    """The rows, or inputs, that the model returns."""
+
+    @property
+    def crossings(self) -> int:
+        """How many tensors go from one piece into another, each a copy."""
+        return sum(piece.entering for piece in self.pieces)
+
+    @property
+    def reasons(self) -> dict[str, int]:
+        """How many nodes are on the CPU for each `nnapi_core.errors.Reason`."""
+        return dict(Counter(row.reason_code for row in self.refused()).most_common())
+
+    def add_errors(self, errors: Mapping[str, tuple[float, float]]) -> None:
+        """By node, what `nnapi_core.verify.verify` found: the error of its value, and what it adds to it."""
+        self.nodes = [
+            evolve(row, error=errors[row.name][0], own_error=errors[row.name][1])
+            if row.name in errors
+            else row
+            for row in self.nodes
+        ]
 
     @property
     def share(self) -> float:
@@ -90,7 +142,12 @@ class Report:
         return [row for row in self.nodes if row.is_float_island]
 
     def to_json(self) -> str:
-        totals = {"share": self.share, "mac_share": self.mac_share}
+        totals = {
+            "share": self.share,
+            "mac_share": self.mac_share,
+            "crossings": self.crossings,
+            "reasons": self.reasons,
+        }
         return json.dumps({**asdict(self), **totals}, indent=1)
 
     def to_html(self) -> str:
@@ -107,6 +164,7 @@ def make_report(program: Program, partition: Partition, parts: Parts | None, lev
             emitted.setdefault(operation.origin.node, []).append(operation.spec.name)
             counts[operation.spec.name] += 1
     rows = []
+    pieces = {node: index for index, stage in enumerate(partition.stages) for node in stage.nodes}
     for node in program.graph.nodes:
         if node.op != "call_function" or "getitem" in str(node.target):
             continue
@@ -130,6 +188,9 @@ def make_report(program: Program, partition: Partition, parts: Parts | None, lev
                 source_of(node),
                 tuple(emitted.get(node.name, ())),
                 node in partition.floats or (bool(program.quants) and device is Device.CPU),
+                inputs=_read_by(node, program),
+                results=tuple(map(_described, _values(node.meta.get("val")))),
+                piece=pieces.get(node),
             )
         )
     weights = sum(one.nbytes for one in parts.weights.constants) if parts else 0
@@ -141,6 +202,9 @@ def make_report(program: Program, partition: Partition, parts: Parts | None, lev
         stages=[stage.device.value for stage in partition.stages],
         weight_bytes=weights,
         transposes=counts["TRANSPOSE"],
+        pieces=_pieces(partition),
+        inputs={node.name: _described(node.meta["val"]) for node in program.inputs},
+        outputs=[op_of(one).name for one in program.results if isinstance(one, Node)],
     )
 
 
@@ -164,3 +228,42 @@ def flexible_report(flexible: Flexible, level: int) -> Report:
     report.notes += [f"free sizes: {ranges}; told at {report.shape_strategy}{models}"]
     report.notes += flexible.reasons
     return report
+
+
+def _read_by(node: Node, program: Program) -> tuple[str, ...]:
+    sources = (op_of(one) for one in node.all_input_nodes if one not in program.constants)
+    kept = (one for one in sources if one.op != "get_attr" and one not in program.constants)
+    return tuple(dict.fromkeys(one.name for one in kept))
+
+
+def _values(value: Any) -> Iterable[Any]:
+    return value if isinstance(value, (tuple, list)) else [value]
+
+
+def _described(value: Any) -> str:
+    if not isinstance(value, torch.Tensor):
+        return str(value)
+    return f"{str(value.dtype).removeprefix('torch.')} [{', '.join(map(str, value.shape))}]"
+
+
+def _pieces(partition: Partition) -> list[PieceRow]:
+    made = {tensor for stage in partition.stages for tensor in stage.outputs}
+    rows = []
+    for stage in partition.stages:
+        entering = {partition.resolve(one) for one in stage.inputs} & made
+        rows.append(
+            PieceRow(
+                stage.device.value,
+                len(stage.nodes),
+                sum(map(macs, stage.nodes)),
+                len(entering),
+                sum(_bytes(one.meta["val"]) for one in entering),
+            )
+        )
+    return rows
+
+
+def _bytes(value: torch.Tensor) -> int:
+    """Of a static shape; 0 where a dimension is free."""
+    static = all(isinstance(dim, int) for dim in value.shape)
+    return math.prod(value.shape) * value.element_size() if static else 0

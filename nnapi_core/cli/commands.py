@@ -47,7 +47,8 @@ def convert(options: Namespace) -> int:
     print(summary(converted.report))
     failed = False
     if options.verify:
-        result = verify(converted, source.args, source.run())
+        result = verify(converted, source.args, source.run(), by_node=options.report is not None)
+        converted.report.add_errors({one.name: (one.relative, one.own) for one in result.nodes})
         print(verification(result))
         failed = not result.passed
     _write_report(converted.report, options.report)

@@ -24,6 +24,7 @@ FLOORS = [
     {"lowering"},
     {"plugin", "artifact"},
     {"flexible"},
+    {"page"},
     {"report", "report_html"},
     {"driver", "quantizer", "trained_batch_norms"},
     {"calibration"},

@@ -1,0 +1,1 @@
+"""A graph as one self-contained page: drawn, coloured, and explained node by node."""
