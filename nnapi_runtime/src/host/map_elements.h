@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "host/operation.h"
-#include "host/thread_pool.h"
+#include "host/vector_loop.h"
 
 namespace nnapi::host {
 
@@ -16,7 +16,7 @@ constexpr int64_t kCostlyGrain = 8192;    // of functions that take tens of inst
 template <class In, class Out, class F>
 void map_elements(const Node& node, size_t count, const In* in, Out* out, F f,
                   int64_t grain = kElementGrain) {
-  parallel_for(node.pool(), static_cast<int64_t>(count), grain, [=](int64_t begin, int64_t end) {
+  parallel_loop(node.pool(), static_cast<int64_t>(count), grain, [=](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) out[i] = f(in[i]);
   });
 }

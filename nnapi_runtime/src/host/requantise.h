@@ -10,10 +10,11 @@
 
 namespace nnapi::host {
 
-// A result given in (real-valued) steps of the output, rounded half away from zero, shifted and
-// clamped. Any double is taken; a NaN becomes the lowest value.
+// A result given in (real-valued) steps of the output, rounded to the nearest integer (ties to
+// even, as torch and every processor do), shifted and clamped. Any double is taken; a NaN becomes
+// the lowest value.
 inline int32_t to_step(double steps, int32_t zero_point, const ClampRange<int32_t>& range) {
-  const double q = std::round(steps) + zero_point;
+  const double q = std::nearbyint(steps) + zero_point;
   return static_cast<int32_t>(std::fmin(std::fmax(q, range.low), range.high));
 }
 

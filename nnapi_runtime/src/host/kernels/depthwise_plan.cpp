@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <type_traits>
 
+#include "host/kernels/byte_strips.h"
 #include "host/kernels/simd/tile.h"
+#include "host/kernels/step_terms.h"
 #include "host/kernels/strips.h"
 #include "host/thread_pool.h"
 
@@ -79,9 +81,14 @@ class DepthwisePlan final : public PackedPlan {
   explicit DepthwisePlan(const Convolution& c) : PackedPlan(c, c.group_out()) {}
 
  private:
-  size_t packed_bytes() const override { return strip_bytes(c_, loops_); }
+  size_t packed_bytes() const override {
+    return bytes_ ? byte_strip_bytes(c_) : strip_bytes(c_, loops_);
+  }
   void pack(const void* weights, const void* bias, char* to) const override {
-    pack_strips(c_, loops_, weights, bias, to);
+    if (bytes_)
+      pack_byte_strips(c_, weights, static_cast<const int32_t*>(bias), to);
+    else
+      pack_strips(c_, loops_, weights, bias, to);
   }
 
   void compute(const void* input, void* output, const char* packed,
@@ -98,7 +105,7 @@ class DepthwisePlan final : public PackedPlan {
   void compute_row(const Element* input, Element* output, const char* packed, int64_t row) const {
     const int64_t b = row / c_.out.height, oy = row % c_.out.height;
     const Element* image = input + b * c_.in.pixels() * c_.out.channels;
-    StripInputs<Element> inputs(c_, image, static_cast<const Element*>(padding_pixel()), oy);
+    StripInputs<Element> inputs(c_, image, static_cast<const Element*>(padding()), oy);
     for (int64_t ox = 0; ox < c_.out.width; ox += kStripPixels) {
       const int pixels = static_cast<int>(std::min<int64_t>(kStripPixels, c_.out.width - ox));
       inputs.move(ox, pixels);
@@ -119,18 +126,19 @@ class DepthwisePlan final : public PackedPlan {
                          .output = output,
                          .range = c_.real_range});
     else
-      loops_.step_strip({.inputs = inputs,
-                         .taps = taps,
-                         .channels = c_.out.channels,
-                         .blocks = packed,
-                         .pixels = pixels,
-                         .output = output,
-                         .flip = c_.input_flip(),
-                         .zero_point = c_.out_zero,
-                         .range = c_.step_range});
+      step_strip_({.inputs = inputs,
+                   .taps = taps,
+                   .channels = c_.out.channels,
+                   .blocks = packed,
+                   .pixels = pixels,
+                   .output = output,
+                   .flip = c_.input_flip(),
+                   .out = step_output(c_)});
   }
 
   const TileLoops& loops_ = tile_loops();
+  const bool bytes_ = takes_byte_strips(c_, loops_);
+  void (*const step_strip_)(const StepStrip&) = bytes_ ? loops_.byte_strip : loops_.step_strip;
 };
 
 }  // namespace

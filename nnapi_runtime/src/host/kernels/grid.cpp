@@ -33,14 +33,24 @@ std::vector<Line> lines_of(const WindowAxis& w, int64_t out, bool transposed) {
   return lines;
 }
 
+constexpr int64_t kMaxWideDepth = 64, kMaxWideTaps = 64;
+
+bool has_wide_taps(const Convolution& c) {
+  return !c.transposed && c.groups == 1 && c.y.filter <= kMaxWideTaps && c.x.filter > 1 &&
+         c.x.dilation == 1 && c.weight.column == c.in.channels * c.weight.in &&
+         c.x.filter * c.in.channels <= kMaxWideDepth;
+}
+
 }  // namespace
 
 std::vector<Grid> grids_of(const Convolution& c) {
   std::vector<Grid> grids;
-  const std::vector<Line> columns = lines_of(c.x, c.out.width, c.transposed);
+  std::vector<Line> columns = lines_of(c.x, c.out.width, c.transposed);
+  const int64_t tap_pixels = has_wide_taps(c) ? c.x.filter : 1;
+  if (tap_pixels > 1) columns[0].taps.resize(1);
   for (const Line& y : lines_of(c.y, c.out.height, c.transposed))
     for (const Line& x : columns) {
-      Grid grid{y.axis, x.axis, {}};
+      Grid grid{y.axis, x.axis, {}, tap_pixels, tap_pixels * c.group_in()};
       for (const Line::Tap& ky : y.taps)
         for (const Line::Tap& kx : x.taps)
           grid.taps.push_back({ky.at, kx.at, ky.index * c.weight.row + kx.index * c.weight.column});

@@ -15,6 +15,8 @@ struct Tap {
   int64_t weights;  // where its weights begin
 };
 
+// Taps of a row whose inputs and weights lie one after the other are one wide tap: few input
+// channels would leave the loops over them too short.
 struct Grid {
   struct Axis {
     int64_t count;  // positions
@@ -23,7 +25,9 @@ struct Grid {
   };
   Axis y, x;
   std::vector<Tap> taps;
-  size_t packed_at = 0;  // where its panels begin in the packed weights
+  int64_t tap_pixels = 1;  // input pixels under a tap, side by side
+  int64_t depth = 0;       // their input channels
+  size_t packed_at = 0;    // where its panels begin in the packed weights
 };
 
 std::vector<Grid> grids_of(const Convolution& c);

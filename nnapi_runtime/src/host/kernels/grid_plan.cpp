@@ -14,30 +14,29 @@
 namespace nnapi::host {
 namespace {
 
-constexpr int64_t kBlockTiles = 8;    // tiles that pass a panel while it is in the cache
-constexpr int64_t kMaxInputs = 4096;  // input addresses of a block
-constexpr int64_t kMaxTaps = kMaxInputs / kTileRows;
+constexpr int64_t kBlockPixels = 64;    // pixels that pass a panel while it is in the cache
+constexpr int64_t kLongBlock = 48;      // the same where there are many: whole tiles of any height
+constexpr int64_t kMaxInputs = 4096;    // input addresses of a block
+constexpr int64_t kMaxPatches = 16384;  // elements of a block's wide taps that reach into padding
 constexpr int64_t kMaxGrids = 64;
 constexpr int64_t kWorthAThread = 100000;  // multiplications
 
-// A block of consecutive output pixels of a grid, cut into tiles: where their inputs and outputs
-// are, and (for steps) what the weights' zero point adds to their sums.
+// A block of consecutive output pixels of a grid: where their inputs and outputs are, and (for
+// steps) what the weights' zero point adds to their sums.
 template <class Element>
 struct Block {
-  int tiles, rows;  // the last tile may have fewer rows
-  int pixels;
-  const Element* inputs[kMaxInputs];  // [tiles][taps][kTileRows]
-  Element* outputs[kBlockTiles * kTileRows];
-  int32_t row_terms[kBlockTiles * kTileRows];
-
-  int tile_rows(int tile) const { return std::min(rows, pixels - tile * rows); }
+  int64_t pixels, step;
+  const Element* inputs[kMaxInputs];  // [taps][step]
+  Element* outputs[kBlockPixels];
+  int32_t row_terms[kBlockPixels];
+  Element patches[kMaxPatches];
 };
 
 template <class Element>
 class GridPlan final : public PackedPlan {
  public:
   GridPlan(const Convolution& c, std::vector<Grid> grids)
-      : PackedPlan(c, 1), grids_(std::move(grids)) {
+      : PackedPlan(c, 1, grids.front().tap_pixels), grids_(std::move(grids)) {
     for (Grid& grid : grids_) {
       grid.packed_at = packed_bytes_;
       packed_bytes_ += AlignedBytes::round_up(Panels(c_, loops_, grid).bytes());
@@ -63,8 +62,9 @@ class GridPlan final : public PackedPlan {
                     ThreadPool& pool) const {
     const auto taps = static_cast<int64_t>(grid.taps.size());
     const int64_t pixels = c_.out.batch * grid.y.count * grid.x.count;
-    const int64_t capacity =
-        loops_.rows * std::min(kBlockTiles, kMaxInputs / (kTileRows * std::max<int64_t>(taps, 1)));
+    int64_t capacity = std::min(pixels > 4 * kBlockPixels ? kLongBlock : kBlockPixels,
+                                kMaxInputs / std::max<int64_t>(taps, 1));
+    if (grid.tap_pixels > 1) capacity = std::min(capacity, kMaxPatches / (taps * grid.depth));
     const int64_t blocks = (pixels + capacity - 1) / capacity;
     const int64_t block_pixels = (pixels + blocks - 1) / blocks;
     const Panels panels(c_, loops_, grid);
@@ -72,7 +72,7 @@ class GridPlan final : public PackedPlan {
     // Few pixels: their panels are shared out as well.
     const int64_t cuts = std::clamp<int64_t>(16 / blocks, 1, all_panels);
     const double work = static_cast<double>(block_pixels * c_.out.channels) *
-                        static_cast<double>((taps + 1) * c_.group_in()) / static_cast<double>(cuts);
+                        static_cast<double>((taps + 1) * grid.depth) / static_cast<double>(cuts);
     const auto grain = static_cast<int64_t>(1 + kWorthAThread / work);
     parallel_for(pool, blocks * cuts, grain, [&](int64_t begin, int64_t end) {
       Block<Element> block;
@@ -85,7 +85,7 @@ class GridPlan final : public PackedPlan {
           fill(block, grid, input, output, first, std::min(block_pixels, pixels - first));
         }
         const int64_t cut = i % cuts;
-        multiply(block, panels, taps, packed, cut * all_panels / cuts,
+        multiply(block, grid, panels, packed, cut * all_panels / cuts,
                  (cut + 1) * all_panels / cuts);
       }
     });
@@ -94,11 +94,16 @@ class GridPlan final : public PackedPlan {
   // Finds inputs and outputs of `count` pixels from `first` on.
   void fill(Block<Element>& block, const Grid& grid, const Element* input, Element* output,
             int64_t first, int64_t count) const {
-    const auto taps = static_cast<int64_t>(grid.taps.size());
-    block.pixels = static_cast<int>(count);
-    block.tiles = (block.pixels + loops_.rows - 1) / loops_.rows;
-    block.rows = (block.pixels + block.tiles - 1) / block.tiles;
-    const auto* padding = static_cast<const Element*>(padding_pixel());
+    block.pixels = block.step = count;
+    if (is_dense(grid)) {
+      for (int64_t pixel = 0; pixel < count; ++pixel) {
+        block.inputs[pixel] = input + (first + pixel) * c_.in.channels;
+        block.outputs[pixel] = output + (first + pixel) * c_.out.channels;
+      }
+      return;
+    }
+    const auto* padding = static_cast<const Element*>(this->padding());
+    Element* patch = block.patches;
     int64_t gx = first % grid.x.count, gy = first / grid.x.count % grid.y.count,
             b = first / grid.x.count / grid.y.count;
     for (int64_t pixel = 0; pixel < count; ++pixel) {
@@ -107,13 +112,17 @@ class GridPlan final : public PackedPlan {
       block.outputs[pixel] =
           output + ((b * c_.out.height + oy) * c_.out.width + ox) * c_.out.channels;
       const Element* image = input + b * c_.in.pixels() * c_.in.channels;
-      const Element** inputs =
-          block.inputs + pixel / block.rows * taps * kTileRows + pixel % block.rows;
+      const Element** inputs = block.inputs + pixel;
       for (const Tap& tap : grid.taps) {
         const int64_t iy = gy * grid.y.in_step + tap.y, ix = gx * grid.x.in_step + tap.x;
-        const bool inside = iy >= 0 && iy < c_.in.height && ix >= 0 && ix < c_.in.width;
-        *inputs = inside ? image + (iy * c_.in.width + ix) * c_.in.channels : padding;
-        inputs += kTileRows;
+        const Element* row = image + iy * c_.in.width * c_.in.channels;
+        if (iy < 0 || iy >= c_.in.height || ix + grid.tap_pixels <= 0 || ix >= c_.in.width)
+          *inputs = padding;
+        else if (ix >= 0 && ix + grid.tap_pixels <= c_.in.width)
+          *inputs = row + ix * c_.in.channels;
+        else
+          *inputs = make_patch(grid, row, ix, &patch);
+        inputs += block.step;
       }
       if (++gx == grid.x.count) {
         gx = 0;
@@ -125,66 +134,82 @@ class GridPlan final : public PackedPlan {
     }
   }
 
+  // Does every output pixel see the input pixel of its own number, and nothing else?
+  bool is_dense(const Grid& grid) const {
+    return grid.taps.size() == 1 && grid.tap_pixels == 1 && grid.taps[0].y == 0 &&
+           grid.taps[0].x == 0 && c_.in.height == grid.y.count && c_.in.width == grid.x.count &&
+           c_.out.height == grid.y.count && c_.out.width == grid.x.count && grid.y.in_step == 1 &&
+           grid.x.in_step == 1;
+  }
+
+  // Input pixels from ix on under a wide tap, some of which are padding.
+  const Element* make_patch(const Grid& grid, const Element* row, int64_t ix,
+                            Element** patch) const {
+    const auto* padding = static_cast<const Element*>(this->padding());
+    Element* const made = *patch;
+    for (int64_t i = ix; i < ix + grid.tap_pixels; ++i)
+      *patch = std::copy_n(i >= 0 && i < c_.in.width ? row + i * c_.in.channels : padding,
+                           c_.in.channels, *patch);
+    return made;
+  }
+
   // The block times panels [begin, end) of all groups' panels.
-  void multiply(Block<Element>& block, const Panels& panels, int64_t taps, const char* packed,
+  void multiply(Block<Element>& block, const Grid& grid, const Panels& panels, const char* packed,
                 int64_t begin, int64_t end) const {
     int64_t summed = -1;
     for (int64_t i = begin; i < end; ++i) {
       const int64_t group = i / panels.per_group(), panel = i % panels.per_group();
       if (needs_row_terms_ && group != summed) {
-        add_rows(block, taps, group);
+        add_rows(block, grid, group);
         summed = group;
       }
-      for (int tile = 0; tile < block.tiles; ++tile)
-        multiply_tile(block, tile, panels, taps, packed + panels.offset(group, panel), group,
-                      panel);
+      multiply_panel(block, grid, panels, packed + panels.offset(group, panel), group, panel);
     }
   }
 
-  void multiply_tile(const Block<Element>& block, int tile, const Panels& panels, int64_t taps,
-                     const char* panel_weights, int64_t group, int64_t panel) const {
-    const int first = tile * block.rows;
-    const auto* inputs = block.inputs + int64_t{tile} * taps * kTileRows;
+  void multiply_panel(const Block<Element>& block, const Grid& grid, const Panels& panels,
+                      const char* panel_weights, int64_t group, int64_t panel) const {
+    const auto taps = static_cast<int64_t>(grid.taps.size());
     const int64_t column = group * c_.group_out() + panels.first_column(panel);
     if constexpr (std::is_same_v<Element, float>)
-      loops_.real_tile({.inputs = inputs,
-                        .taps = taps,
-                        .depth = c_.group_in(),
-                        .first_channel = group * c_.group_in(),
-                        .panel = reinterpret_cast<const float*>(panel_weights),
-                        .rows = block.tile_rows(tile),
-                        .vectors = panels.vectors(panel),
-                        .columns = panels.columns(panel),
-                        .outputs = block.outputs + first,
-                        .first_column = column,
-                        .range = c_.real_range});
+      loops_.real_tiles({.inputs = block.inputs,
+                         .input_step = block.step,
+                         .taps = taps,
+                         .depth = grid.depth,
+                         .first_channel = group * c_.group_in(),
+                         .panel = reinterpret_cast<const float*>(panel_weights),
+                         .pixels = static_cast<int>(block.pixels),
+                         .vectors = panels.vectors(panel),
+                         .columns = panels.columns(panel),
+                         .outputs = block.outputs,
+                         .first_column = column,
+                         .range = c_.real_range});
     else
-      loops_.step_tile({.inputs = inputs,
-                        .taps = taps,
-                        .depth = c_.group_in(),
-                        .first_channel = group * c_.group_in(),
-                        .panel = panel_weights,
-                        .rows = block.tile_rows(tile),
-                        .vectors = panels.vectors(panel),
-                        .columns = panels.columns(panel),
-                        .outputs = block.outputs + first,
-                        .first_column = column,
-                        .row_terms = needs_row_terms_ ? block.row_terms + first : nullptr,
-                        .flip = c_.input_flip(),
-                        .zero_point = c_.out_zero,
-                        .range = c_.step_range});
+      loops_.step_tiles({.inputs = block.inputs,
+                         .input_step = block.step,
+                         .taps = taps,
+                         .depth = grid.depth,
+                         .first_channel = group * c_.group_in(),
+                         .panel = panel_weights,
+                         .pixels = static_cast<int>(block.pixels),
+                         .vectors = panels.vectors(panel),
+                         .columns = panels.columns(panel),
+                         .outputs = block.outputs,
+                         .first_column = column,
+                         .row_terms = needs_row_terms_ ? block.row_terms : nullptr,
+                         .flip = c_.input_flip(),
+                         .out = step_output(c_)});
   }
 
   // -weight zero point * sum of a row's inputs, for all rows.
-  void add_rows(Block<Element>& block, int64_t taps, int64_t group) const {
+  void add_rows(Block<Element>& block, const Grid& grid, int64_t group) const {
     const uint8_t flip = c_.input_flip();
-    for (int pixel = 0; pixel < block.pixels; ++pixel) {
-      const auto* inputs =
-          block.inputs + int64_t{pixel / block.rows} * taps * kTileRows + pixel % block.rows;
+    for (int64_t pixel = 0; pixel < block.pixels; ++pixel) {
+      const auto* inputs = block.inputs + pixel;
       uint32_t sum = 0;
-      for (int64_t tap = 0; tap < taps; ++tap, inputs += kTileRows) {
+      for (size_t tap = 0; tap < grid.taps.size(); ++tap, inputs += block.step) {
         const Element* x = *inputs + group * c_.group_in();
-        for (int64_t k = 0; k < c_.group_in(); ++k)
+        for (int64_t k = 0; k < grid.depth; ++k)
           sum += static_cast<uint8_t>(static_cast<uint8_t>(x[k]) ^ flip);
       }
       const auto zero = static_cast<uint32_t>(StepZeros::of(c_).weight);
@@ -206,7 +231,7 @@ std::unique_ptr<PackedPlan> plan_grids(const Convolution& c) {
   if (phases > kMaxGrids) return nullptr;
   std::vector<Grid> grids = grids_of(c);
   for (const Grid& grid : grids)
-    if (static_cast<int64_t>(grid.taps.size()) > kMaxTaps) return nullptr;
+    if (static_cast<int64_t>(grid.taps.size()) > kMaxInputs) return nullptr;
   if (c.quantised()) return std::make_unique<GridPlan<uint8_t>>(c, std::move(grids));
   return std::make_unique<GridPlan<float>>(c, std::move(grids));
 }

@@ -6,13 +6,13 @@
 
 namespace nnapi::host {
 
-PackedPlan::PackedPlan(const Convolution& c, int64_t repeat)
+PackedPlan::PackedPlan(const Convolution& c, int64_t repeat, int64_t padding_pixels)
     : c_(c),
       in_{c.in, c.in_nchw, c.type, repeat},
       out_{c.out, c.out_nchw, c.type, 1},
-      padding_(static_cast<size_t>(c.in.channels * repeat) * sizeof(float)) {
+      padding_(static_cast<size_t>(c.in.channels * repeat * padding_pixels) * sizeof(float)) {
   std::memset(padding_.get(), c.quantised() ? c.in_zero : 0,
-              static_cast<size_t>(c.in.channels * repeat) * sizeof(float));
+              static_cast<size_t>(c.in.channels * repeat * padding_pixels) * sizeof(float));
 }
 
 bool PackedPlan::finish(const void* weights, const void* bias) {

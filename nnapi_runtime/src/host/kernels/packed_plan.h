@@ -17,8 +17,8 @@ class PackedPlan : public ConvolutionPlan {
   void run(const ConvolutionData& data, void* scratch, ThreadPool& pool) const final;
 
  protected:
-  // Every input channel is repeated as often.
-  PackedPlan(const Convolution& c, int64_t repeat);
+  // Every input channel is repeated as often. The padding has so many pixels beside each other.
+  PackedPlan(const Convolution& c, int64_t repeat, int64_t padding_pixels = 1);
 
   virtual size_t packed_bytes() const = 0;
   virtual void pack(const void* weights, const void* bias, char* to) const = 0;
@@ -26,8 +26,8 @@ class PackedPlan : public ConvolutionPlan {
   virtual void compute(const void* input, void* output, const char* packed,
                        ThreadPool& pool) const = 0;
 
-  // All channels of a pixel of the padding.
-  const void* padding_pixel() const { return padding_.get(); }
+  // All channels of pixels of the padding.
+  const void* padding() const { return padding_.get(); }
 
   const Convolution c_;
 

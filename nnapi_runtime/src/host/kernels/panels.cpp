@@ -7,37 +7,38 @@
 #include "host/kernels/writer.h"
 
 namespace nnapi::host {
+namespace {
+
+// Bytes of a panel for each of its columns.
+int64_t column_bytes(const Convolution& c, const TileLoops& loops, const Grid& grid) {
+  const auto taps = static_cast<int64_t>(grid.taps.size());
+  return c.quantised() ? 8 + taps * round_up(grid.depth, loops.group) : 4 + 4 * taps * grid.depth;
+}
+
+}  // namespace
+
 Panels::Panels(const Convolution& c, const TileLoops& loops, const Grid& grid)
     : c_(c),
       loops_(loops),
       grid_(grid),
       groups_(c.groups),
       columns_(c.group_out()),
-      full_(int64_t{loops.lanes} * loops.vectors),
-      per_group_((columns_ + full_ - 1) / full_),
-      panel_bytes_(bytes_of(full_)),
-      group_bytes_(panel_bytes_ * static_cast<size_t>(per_group_ - 1) +
-                   bytes_of(int64_t{vectors(per_group_ - 1)} * loops.lanes)) {}
+      vectors_((columns_ + loops.lanes - 1) / loops.lanes),
+      vector_bytes_(static_cast<size_t>(column_bytes(c, loops, grid) * loops.lanes)),
+      group_bytes_(vector_bytes_ * static_cast<size_t>(vectors_)) {
+  const int64_t most = c.quantised() ? loops.step_vectors : loops.real_vectors;
+  per_group_ = (vectors_ + most - 1) / most;
+}
 
 int Panels::columns(int64_t panel) const {
-  return static_cast<int>(std::min(full_, columns_ - first_column(panel)));
-}
-
-int Panels::vectors(int64_t panel) const {
-  return (columns(panel) + loops_.lanes - 1) / loops_.lanes;
-}
-
-size_t Panels::bytes_of(int64_t width) const {
-  const int64_t taps = static_cast<int64_t>(grid_.taps.size()), depth = c_.group_in();
-  const int64_t per_column =
-      c_.quantised() ? 8 + taps * round_up(depth, loops_.group) : 4 + 4 * taps * depth;
-  return static_cast<size_t>(per_column * width);
+  return static_cast<int>(
+      std::min(int64_t{vectors(panel)} * loops_.lanes, columns_ - first_column(panel)));
 }
 
 template <class W>
 void Panels::pack_reals(const W* weights, const W* bias, char* to) const {
   Writer out(to);
-  const int64_t depth = c_.group_in();
+  const int64_t depth = grid_.depth;
   for (int64_t group = 0; group < groups_; ++group)
     for (int64_t panel = 0; panel < per_group_; ++panel) {
       const int64_t first = group * columns_ + first_column(panel);
@@ -57,7 +58,7 @@ template <class W>
 void Panels::pack_steps(const W* weights, const int32_t* bias, char* to) const {
   Writer out(to);
   const StepZeros zero = StepZeros::of(c_);
-  const int64_t depth = c_.group_in(), fan_in = depth * static_cast<int64_t>(grid_.taps.size());
+  const int64_t depth = grid_.depth, fan_in = depth * static_cast<int64_t>(grid_.taps.size());
   for (int64_t group = 0; group < groups_; ++group)
     for (int64_t panel = 0; panel < per_group_; ++panel) {
       const int64_t first = group * columns_ + first_column(panel);

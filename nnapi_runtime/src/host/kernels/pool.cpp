@@ -5,7 +5,7 @@
 #include <limits>
 
 #include "host/float16.h"
-#include "host/thread_pool.h"
+#include "host/vector_loop.h"
 
 namespace nnapi::host {
 namespace {
@@ -121,7 +121,7 @@ void pool_as(const Pooling& p, const void* input, void* output, ThreadPool& thre
                       static_cast<double>(std::min(p.x.filter, p.in.width));
   const double work = static_cast<double>(p.out.width * p.out.channels) * filter;
   const auto grain = 1 + static_cast<int64_t>(32768 / std::max(work, 1.0));
-  parallel_for(threads, p.out.batch * p.out.height, grain, [&](int64_t begin, int64_t end) {
+  parallel_loop(threads, p.out.batch * p.out.height, grain, [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row)
       pool_row<T, Kind>(p, static_cast<const T*>(input), static_cast<T*>(output),
                         row / p.out.height, row % p.out.height);

@@ -6,7 +6,7 @@
 
 #include "host/float16.h"
 #include "host/quantization.h"
-#include "host/thread_pool.h"
+#include "host/vector_loop.h"
 
 namespace nnapi::host {
 namespace {
@@ -110,7 +110,7 @@ template <class T>
 void resize_rows(RowResizer<T> row, const Resizing& r, const void* input, void* output,
                  ThreadPool& threads) {
   const int64_t grain = 1 + 32768 / std::max<int64_t>(r.out.width * r.out.channels, 1);
-  parallel_for(threads, r.out.batch * r.out.height, grain, [&](int64_t begin, int64_t end) {
+  parallel_loop(threads, r.out.batch * r.out.height, grain, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i)
       row(r, static_cast<const T*>(input), static_cast<T*>(output), i / r.out.height,
           i % r.out.height);

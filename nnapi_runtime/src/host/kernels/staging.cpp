@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "host/float16.h"
-#include "host/thread_pool.h"
+#include "host/vector_loop.h"
 
 namespace nnapi::host {
 namespace {
@@ -25,7 +25,7 @@ template <class F>
 void for_blocks(const Image& image, ThreadPool& pool, F&& f) {
   const int64_t blocks = (image.pixels() + kPixels - 1) / kPixels;
   const int64_t grain = 1 + 65536 / (kPixels * std::max<int64_t>(image.channels, 1));
-  parallel_for(pool, image.batch * blocks, grain, [&](int64_t begin, int64_t end) {
+  parallel_loop(pool, image.batch * blocks, grain, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       const int64_t first = i % blocks * kPixels;
       f(i / blocks, first, std::min(first + kPixels, image.pixels()));

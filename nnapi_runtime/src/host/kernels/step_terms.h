@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
-#include <limits>
 
 #include "host/kernels/convolution.h"
+#include "host/kernels/simd/tile.h"
 
 namespace nnapi::host {
 
@@ -25,13 +25,26 @@ struct StepZeros {
   }
 };
 
-// Do all sums fit in 32 bits, whatever the inputs and weights are?
+// Do all sums fit in 32 bits, and do so in steps of the output too, whatever inputs and weights
+// are?
 inline bool sums_fit(const Convolution& c, const int32_t* bias) {
+  double largest_factor = 1.0;
+  for (int64_t n = 0; n < c.out.channels; ++n)
+    largest_factor = std::max(largest_factor, c.scale[n]);
   int64_t largest = 0;
   for (int64_t n = 0; bias && n < c.out.channels; ++n)
     largest = std::max(largest, std::abs(int64_t{bias[n]}));
   const int64_t fan_in = c.group_in() * c.y.filter * c.x.filter;
-  return largest + fan_in * 255 * 255 <= std::numeric_limits<int32_t>::max();
+  constexpr double kMost = 0x7fffff80;  // the largest float below 2^31
+  return static_cast<double>(largest + fan_in * 255 * 255) * largest_factor <= kMost;
+}
+
+// What the loops make of sums.
+inline StepOutput step_output(const Convolution& c) {
+  const int32_t shift = c.type == ANEURALNETWORKS_TENSOR_QUANT8_ASYMM ? 128 : 0;
+  return {c.out_zero - shift,
+          {c.step_range.low - shift, c.step_range.high - shift},
+          static_cast<uint8_t>(shift)};
 }
 
 }  // namespace nnapi::host

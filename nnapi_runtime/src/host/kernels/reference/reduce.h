@@ -6,7 +6,7 @@
 #include <cstddef>
 
 #include "host/tensor.h"
-#include "host/thread_pool.h"
+#include "host/vector_loop.h"
 
 namespace nnapi::host {
 
@@ -93,48 +93,48 @@ void reduce(ThreadPool& pool, const Reduction& shape, const In* in, Out* out, Op
   if (shape.run_is_reduced()) {
     // Independent partial results let the compiler use vectors without reordering anything itself.
     constexpr size_t kLanes = 8;
-    parallel_for(pool, static_cast<int64_t>(shape.kept_count()), grain,
-                 [&](int64_t begin, int64_t end) {
-                   for (int64_t i = begin; i < end; ++i) {
-                     const In* base = in + shape.kept_offset(static_cast<size_t>(i));
-                     Carry lanes[kLanes];
-                     std::fill_n(lanes, kLanes, op.start());
-                     shape.for_reduced([&](size_t offset) {
-                       const In* x = base + offset;
-                       size_t j = 0;
-                       for (; j + kLanes <= run; j += kLanes)
-                         for (size_t k = 0; k < kLanes; ++k)
-                           lanes[k] = Op::step(lanes[k], x[j + k]);
-                       for (; j < run; ++j) lanes[0] = Op::step(lanes[0], x[j]);
-                     });
-                     for (size_t k = 1; k < kLanes; ++k) lanes[0] = Op::join(lanes[0], lanes[k]);
-                     out[i] = op.result(lanes[0]);
-                   }
-                 });
+    parallel_loop(pool, static_cast<int64_t>(shape.kept_count()), grain,
+                  [&](int64_t begin, int64_t end) {
+                    for (int64_t i = begin; i < end; ++i) {
+                      const In* base = in + shape.kept_offset(static_cast<size_t>(i));
+                      Carry lanes[kLanes];
+                      std::fill_n(lanes, kLanes, op.start());
+                      shape.for_reduced([&](size_t offset) {
+                        const In* x = base + offset;
+                        size_t j = 0;
+                        for (; j + kLanes <= run; j += kLanes)
+                          for (size_t k = 0; k < kLanes; ++k)
+                            lanes[k] = Op::step(lanes[k], x[j + k]);
+                        for (; j < run; ++j) lanes[0] = Op::step(lanes[0], x[j]);
+                      });
+                      for (size_t k = 1; k < kLanes; ++k) lanes[0] = Op::join(lanes[0], lanes[k]);
+                      out[i] = op.result(lanes[0]);
+                    }
+                  });
     return;
   }
 
   // The run is kept: whole pieces of it are reduced side by side.
   constexpr size_t kBlock = 64;
   const size_t blocks = (run + kBlock - 1) / kBlock;
-  parallel_for(pool, static_cast<int64_t>(shape.kept_count() / run * blocks),
-               std::max<int64_t>(1, grain / static_cast<int64_t>(kBlock)),
-               [&](int64_t begin, int64_t end) {
-                 for (int64_t i = begin; i < end; ++i) {
-                   const size_t row = static_cast<size_t>(i) / blocks;
-                   const size_t start = static_cast<size_t>(i) % blocks * kBlock;
-                   const size_t n = std::min(kBlock, run - start);
-                   const In* base = in + shape.kept_offset(row) + start;
-                   Carry carries[kBlock];
-                   std::fill_n(carries, n, op.start());
-                   shape.for_reduced([&](size_t offset) {
-                     const In* x = base + offset;
-                     for (size_t j = 0; j < n; ++j) carries[j] = Op::step(carries[j], x[j]);
-                   });
-                   Out* y = out + row * run + start;
-                   for (size_t j = 0; j < n; ++j) y[j] = op.result(carries[j]);
-                 }
-               });
+  parallel_loop(pool, static_cast<int64_t>(shape.kept_count() / run * blocks),
+                std::max<int64_t>(1, grain / static_cast<int64_t>(kBlock)),
+                [&](int64_t begin, int64_t end) {
+                  for (int64_t i = begin; i < end; ++i) {
+                    const size_t row = static_cast<size_t>(i) / blocks;
+                    const size_t start = static_cast<size_t>(i) % blocks * kBlock;
+                    const size_t n = std::min(kBlock, run - start);
+                    const In* base = in + shape.kept_offset(row) + start;
+                    Carry carries[kBlock];
+                    std::fill_n(carries, n, op.start());
+                    shape.for_reduced([&](size_t offset) {
+                      const In* x = base + offset;
+                      for (size_t j = 0; j < n; ++j) carries[j] = Op::step(carries[j], x[j]);
+                    });
+                    Out* y = out + row * run + start;
+                    for (size_t j = 0; j < n; ++j) y[j] = op.result(carries[j]);
+                  }
+                });
 }
 
 }  // namespace nnapi::host

@@ -6,7 +6,7 @@
 #include <type_traits>
 
 #include "host/axis_view.h"
-#include "host/thread_pool.h"
+#include "host/vector_loop.h"
 
 namespace nnapi::host {
 
@@ -22,19 +22,19 @@ void for_slices(ThreadPool& pool, const AxisView& view, Body&& body) {
   const size_t blocks = (view.inner + kSliceBlock - 1) / kSliceBlock;
   const size_t elements = view.size * std::min(view.inner, kSliceBlock);
   const int64_t grain = static_cast<int64_t>(std::max<size_t>(1, kWorkGrain / elements));
-  parallel_for(pool, static_cast<int64_t>(view.outer * blocks), grain,
-               [&](int64_t begin, int64_t end) {
-                 for (size_t i = static_cast<size_t>(begin); i < static_cast<size_t>(end); ++i) {
-                   if (view.inner == 1) {
-                     constexpr std::integral_constant<size_t, 1> kOne{};
-                     body(i * view.size, kOne, kOne);
-                   } else {
-                     const size_t first = i % blocks * kSliceBlock;
-                     body(i / blocks * view.size * view.inner + first, view.inner,
-                          std::min(kSliceBlock, view.inner - first));
-                   }
-                 }
-               });
+  parallel_loop(pool, static_cast<int64_t>(view.outer * blocks), grain,
+                [&](int64_t begin, int64_t end) {
+                  for (size_t i = static_cast<size_t>(begin); i < static_cast<size_t>(end); ++i) {
+                    if (view.inner == 1) {
+                      constexpr std::integral_constant<size_t, 1> kOne{};
+                      body(i * view.size, kOne, kOne);
+                    } else {
+                      const size_t first = i % blocks * kSliceBlock;
+                      body(i / blocks * view.size * view.inner + first, view.inner,
+                           std::min(kSliceBlock, view.inner - first));
+                    }
+                  }
+                });
 }
 
 // Folds each of the n slices of one such call into carries[j], beginning with `start`:

@@ -19,26 +19,48 @@ namespace {
 
 // Steps in pairs of input channels, as 16-bit products.
 struct Isa {
-  static constexpr int kLanes = 8, kRows = 6, kVectors = 2, kGroup = 2;
+  static constexpr int kLanes = 8, kGroup = 2;
+  static constexpr int kRealRows[] = {8, 6}, kStepRows[] = {8, 6};
   typedef int32_t Weights __attribute__((vector_size(32)));
+
+  template <class T, class V>
+  static void store_part(T* to, V v, int64_t n) {
+    std::memcpy(to, &v, static_cast<size_t>(n) * sizeof(T));
+  }
 
   static Weights load_weights(const int8_t* p) {
     return reinterpret_cast<Weights>(
         _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
   }
   static Weights inputs(const uint8_t* p) { return (p[0] | p[1] << 16) - Weights{}; }
-  static Weights inputs_part(const uint8_t* p, int) { return p[0] - Weights{}; }
+  static Weights inputs_end(const uint8_t* p, int, int64_t) { return p[0] - Weights{}; }
   static Weights flips(uint8_t flip) { return (flip | flip << 16) - Weights{}; }
   static Weights dot(Weights sum, Weights weights, Weights inputs) {
     return sum + reinterpret_cast<Weights>(_mm256_madd_epi16(reinterpret_cast<__m256i>(weights),
                                                              reinterpret_cast<__m256i>(inputs)));
   }
+  template <int V>
+  struct StepStore;
 };
 
 }  // namespace
 }  // namespace nnapi::host
 
-#include "host/kernels/simd/tile_loops.h"
+#include "host/kernels/simd/real_loops.h"
+#include "host/kernels/simd/step_loops.h"
+// After them:
+#include "host/kernels/simd/plain_step_store.h"
+
+namespace nnapi::host {
+namespace {
+
+template <int V>
+struct Isa::StepStore : PlainStepStore<V> {
+  using PlainStepStore<V>::PlainStepStore;
+};
+
+}  // namespace
+}  // namespace nnapi::host
 
 #if defined(__clang__)
 #pragma clang attribute pop
@@ -48,7 +70,16 @@ struct Isa {
 
 namespace nnapi::host {
 
-const TileLoops kAvx2Loops = make_loops("avx2");
+const TileLoops kAvx2Loops = {"avx2",
+                              kLanes,
+                              Isa::kGroup,
+                              2,
+                              2,
+                              real_tiles_of<2>,
+                              step_tiles_of<2>,
+                              real_strip<kStripPixels>,
+                              step_strip<kStripPixels>,
+                              nullptr};
 
 }  // namespace nnapi::host
 #endif

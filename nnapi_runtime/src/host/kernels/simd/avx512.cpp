@@ -12,6 +12,9 @@
     __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma"))), \
     apply_to = function)
 #else
+// GCC 12 takes the undefined registers of its own header for variables that lack a value.
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #pragma GCC push_options
 #pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma")
 #endif
@@ -21,8 +24,18 @@ namespace {
 
 // Steps in fours of input channels.
 struct Isa {
-  static constexpr int kLanes = 16, kRows = 8, kVectors = 3, kGroup = 4;
+  static constexpr int kLanes = 16, kGroup = 4;
+  static constexpr int kRealRows[] = {12, 12, 8}, kStepRows[] = {12, 12, 8, 6};
   typedef int32_t Weights __attribute__((vector_size(64)));
+  typedef float Reals __attribute__((vector_size(64)));
+  typedef uint8_t Bytes __attribute__((vector_size(16)));
+
+  static void store_part(float* to, Reals v, int64_t n) {
+    _mm512_mask_storeu_ps(to, static_cast<__mmask16>((1u << n) - 1), reinterpret_cast<__m512>(v));
+  }
+  static void store_part(uint8_t* to, Bytes v, int64_t n) {
+    _mm_mask_storeu_epi8(to, static_cast<__mmask16>((1u << n) - 1), reinterpret_cast<__m128i>(v));
+  }
 
   static Weights load_weights(const int8_t* p) {
     return reinterpret_cast<Weights>(_mm512_loadu_si512(p));
@@ -32,10 +45,15 @@ struct Isa {
     std::memcpy(&four, p, sizeof four);
     return four - Weights{};
   }
-  static Weights inputs_part(const uint8_t* p, int n) {
-    int32_t four = 0;
-    for (int i = 0; i < n; ++i) four |= p[i] << (8 * i);
-    return four - Weights{};
+  static Weights inputs_end(const uint8_t* p, int n, int64_t depth) {
+    uint32_t four = 0;
+    if (depth >= 4) {
+      std::memcpy(&four, p + n - 4, sizeof four);
+      four >>= 8 * (4 - n);
+    } else {
+      for (int i = 0; i < n; ++i) four |= static_cast<uint32_t>(p[i]) << (8 * i);
+    }
+    return static_cast<int32_t>(four) - Weights{};
   }
   static Weights flips(uint8_t flip) {
     Weights all = static_cast<int32_t>(flip * 0x01010101u) - Weights{};
@@ -49,12 +67,29 @@ struct Isa {
                                                          reinterpret_cast<__m512i>(inputs),
                                                          reinterpret_cast<__m512i>(weights)));
   }
+  template <int V>
+  struct StepStore;
 };
 
 }  // namespace
 }  // namespace nnapi::host
 
-#include "host/kernels/simd/tile_loops.h"
+#include "host/kernels/simd/real_loops.h"
+#include "host/kernels/simd/step_loops.h"
+// After them:
+#include "host/kernels/simd/byte_strip.h"
+#include "host/kernels/simd/packed_step_store.h"
+
+namespace nnapi::host {
+namespace {
+
+template <int V>
+struct Isa::StepStore : PackedStepStore<V> {
+  using PackedStepStore<V>::PackedStepStore;
+};
+
+}  // namespace
+}  // namespace nnapi::host
 
 #if defined(__clang__)
 #pragma clang attribute pop
@@ -64,7 +99,16 @@ struct Isa {
 
 namespace nnapi::host {
 
-const TileLoops kAvx512Loops = make_loops("avx512");
+const TileLoops kAvx512Loops = {"avx512",
+                                kLanes,
+                                Isa::kGroup,
+                                3,
+                                4,
+                                real_tiles_of<3>,
+                                step_tiles_of<4>,
+                                real_strip<kStripPixels>,
+                                step_strip<kStripPixels>,
+                                byte_strip<kStripPixels>};
 
 }  // namespace nnapi::host
 #endif

@@ -2,13 +2,21 @@
 #include <cstdint>
 #include <cstring>
 
+#include "host/kernels/simd/tile.h"
+
 namespace nnapi::host {
 namespace {
 
 struct Isa {
-  static constexpr int kLanes = 4, kRows = 4, kVectors = 2, kGroup = 1;
+  static constexpr int kLanes = 4, kGroup = 1;
+  static constexpr int kRealRows[] = {6, 4}, kStepRows[] = {6, 4};
   typedef int8_t Narrow __attribute__((vector_size(4)));
   typedef int32_t Weights __attribute__((vector_size(16)));
+
+  template <class T, class V>
+  static void store_part(T* to, V v, int64_t n) {
+    std::memcpy(to, &v, static_cast<size_t>(n) * sizeof(T));
+  }
 
   static Weights load_weights(const int8_t* p) {
     Narrow narrow;
@@ -16,20 +24,45 @@ struct Isa {
     return __builtin_convertvector(narrow, Weights);
   }
   static Weights inputs(const uint8_t* p) { return *p - Weights{}; }
-  static Weights inputs_part(const uint8_t* p, int) { return inputs(p); }
+  static Weights inputs_end(const uint8_t* p, int, int64_t) { return inputs(p); }
   static Weights flips(uint8_t flip) { return flip - Weights{}; }
   static Weights dot(Weights sum, Weights weights, Weights inputs) {
     return sum + weights * inputs;
   }
+  template <int V>
+  struct StepStore;
 };
 
 }  // namespace
 }  // namespace nnapi::host
 
-#include "host/kernels/simd/tile_loops.h"
+#include "host/kernels/simd/real_loops.h"
+#include "host/kernels/simd/step_loops.h"
+// After them:
+#include "host/kernels/simd/plain_step_store.h"
+
+namespace nnapi::host {
+namespace {
+
+template <int V>
+struct Isa::StepStore : PlainStepStore<V> {
+  using PlainStepStore<V>::PlainStepStore;
+};
+
+}  // namespace
+}  // namespace nnapi::host
 
 namespace nnapi::host {
 
-const TileLoops kPortableLoops = make_loops("portable");
+const TileLoops kPortableLoops = {"portable",
+                                  kLanes,
+                                  Isa::kGroup,
+                                  2,
+                                  2,
+                                  real_tiles_of<2>,
+                                  step_tiles_of<2>,
+                                  real_strip<kStripPixels>,
+                                  step_strip<kStripPixels>,
+                                  nullptr};
 
 }  // namespace nnapi::host

@@ -1,19 +1,20 @@
 // The innermost loops of convolutions and matrix products, built once for each instruction set from
-// the same source (tile_loops.h). Everything that they read is packed for them:
+// the same source (real_loops.h, step_loops.h). Everything that they read is packed for them:
 //
-// A tile is up to `rows` output pixels times one panel of output channels, `lanes` times up to
-// `vectors` of them. A panel holds what the channels need, in the order of use.
+// A panel is as many output channels as some vectors of `lanes` hold; it has what these channels
+// need, in the order of use. Tiles of a few output pixels pass it one after another.
 //   reals:  width biases, then for each tap and input channel width weights
 //   steps:  width biases (int32), width factors (float), then for each tap and each `group` of
-//   input
-//           channels width times `group` weights (int8); the last group is filled up with zeros
+//           input channels width times `group` weights (int8); the last group is filled up with
+//           zeros
 // A strip is up to kStripPixels output pixels of a depthwise convolution, all channels. Its weights
 // come in blocks of `lanes` channels.
 //   reals:  lanes biases, then for each tap lanes weights
 //   steps:  lanes biases (int32), lanes factors (float), then for each tap lanes weights (int32)
+//   bytes:  see byte_strip.h
 //
-// Steps are 8-bit values. Inputs are taken as unsigned (`flip` turns signed ones over); what zero
-// points ask for is part of the biases.
+// Steps are 8-bit values. Inputs are taken as unsigned (`flip` turns signed ones over), outputs are
+// made as signed (`out_flip` turns them over); what zero points ask for is part of the biases.
 #pragma once
 
 #include <cstdint>
@@ -22,34 +23,42 @@
 
 namespace nnapi::host {
 
-constexpr int kTileRows = 8;  // the most that any instruction set has
 constexpr int kStripPixels = 4;
 
-struct RealTile {
-  const float* const* inputs;  // [taps][kTileRows]: all input channels of a row's pixel under a tap
+// What sums of steps become.
+struct StepOutput {
+  int32_t zero_point;         // of signed outputs
+  ClampRange<int32_t> range;  // likewise
+  uint8_t flip;               // 0x80 if outputs are unsigned, or 0
+};
+
+// A block of output pixels times one panel.
+struct RealTiles {
+  const float* const* inputs;  // [taps][input_step]: all input channels of a pixel under a tap
+  int64_t input_step;
   int64_t taps, depth;
   int64_t first_channel;  // where the depth begins in the inputs
   const float* panel;
-  int rows, vectors;
-  int columns;            // of the panel's width that exist
-  float* const* outputs;  // [rows]
+  int pixels, vectors;
+  int columns;            // of the panel's width that exist; the last vector has at least one
+  float* const* outputs;  // [pixels]
   int64_t first_column;   // where the panel begins in the outputs
   ClampRange<float> range;
 };
 
-struct StepTile {
+struct StepTiles {
   const uint8_t* const* inputs;
+  int64_t input_step;
   int64_t taps, depth;
   int64_t first_channel;
   const void* panel;
-  int rows, vectors;
+  int pixels, vectors;
   int columns;
   uint8_t* const* outputs;
   int64_t first_column;
-  const int32_t* row_terms;  // [rows], added to a row's sums; or null
+  const int32_t* row_terms;  // [pixels], added to a pixel's sums; or null
   uint8_t flip;              // 0x80 or 0, exclusive-ored into inputs
-  int32_t zero_point;
-  ClampRange<int32_t> range;
+  StepOutput out;
 };
 
 struct RealStrip {
@@ -68,20 +77,21 @@ struct StepStrip {
   int pixels;
   uint8_t* output;
   uint8_t flip;
-  int32_t zero_point;
-  ClampRange<int32_t> range;
+  StepOutput out;
 };
 
 struct TileLoops {
   const char* name;
-  int rows, lanes, vectors, group;
-  void (*real_tile)(const RealTile&);
-  void (*step_tile)(const StepTile&);
+  int lanes, group;
+  int real_vectors, step_vectors;  // the widest panels
+  void (*real_tiles)(const RealTiles&);
+  void (*step_tiles)(const StepTiles&);
   void (*real_strip)(const RealStrip&);
   void (*step_strip)(const StepStrip&);
+  void (*byte_strip)(const StepStrip&);  // null where there is none
 };
 
-// The best that this processor runs; NNAPI_HOST_ISA=portable|avx2|avx512 asks for less. Read once.
+// Those of instruction_set().
 const TileLoops& tile_loops();
 
 extern const TileLoops kPortableLoops;

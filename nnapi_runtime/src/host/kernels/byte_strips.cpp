@@ -1,0 +1,61 @@
+#include "host/kernels/byte_strips.h"
+
+#include "host/kernels/step_terms.h"
+#include "host/kernels/writer.h"
+
+namespace nnapi::host {
+namespace {
+
+constexpr int64_t kBlock = 64, kTaps = 4;
+
+// Position i of a block is of this channel: what interleaving four vectors of bytes leaves.
+int64_t channel_at(int64_t i) { return i % 16 / 4 * 16 + i / 16 * 4 + i % 4; }
+
+template <class W>
+void pack_as(const Convolution& c, const W* weights, const int32_t* bias, char* to) {
+  Writer out(to);
+  const StepZeros zero = StepZeros::of(c);
+  const int64_t taps = c.y.filter * c.x.filter;
+  const auto weight = [&](int64_t channel, int64_t tap) -> int32_t {
+    if (channel >= c.out.channels || tap >= taps) return 0;
+    return weights[channel * c.weight.out + tap / c.x.filter * c.weight.row +
+                   tap % c.x.filter * c.weight.column] -
+           c.weight_zero;
+  };
+  for (int64_t first = 0; first < c.out.channels; first += kBlock) {
+    for (int64_t i = 0; i < kBlock; ++i) {
+      const int64_t channel = first + channel_at(i);
+      int64_t start = bias && channel < c.out.channels ? bias[channel] : 0;
+      for (int64_t tap = 0; tap < taps; ++tap) start -= int64_t{zero.input} * weight(channel, tap);
+      out.put(static_cast<int32_t>(static_cast<uint32_t>(start)));
+    }
+    for (int64_t i = 0; i < kBlock; ++i) {
+      const int64_t channel = first + channel_at(i);
+      out.put(channel < c.out.channels ? static_cast<float>(c.scale[channel]) : 0.0f);
+    }
+    for (int64_t tap = 0; tap < taps; tap += kTaps)
+      for (int64_t i = 0; i < kBlock; ++i)
+        for (int64_t t = tap; t < tap + kTaps; ++t)
+          out.put(static_cast<int8_t>(weight(first + channel_at(i), t)));
+  }
+}
+
+}  // namespace
+
+bool takes_byte_strips(const Convolution& c, const TileLoops& loops) {
+  return loops.byte_strip && c.quantised() && StepZeros::of(c).weight == 0;
+}
+
+size_t byte_strip_bytes(const Convolution& c) {
+  const int64_t taps = round_up(c.y.filter * c.x.filter, kTaps);
+  return static_cast<size_t>((8 + taps) * round_up(c.out.channels, kBlock));
+}
+
+void pack_byte_strips(const Convolution& c, const void* weights, const int32_t* bias, char* to) {
+  if (c.weight_type == ANEURALNETWORKS_TENSOR_QUANT8_ASYMM)
+    pack_as(c, static_cast<const uint8_t*>(weights), bias, to);
+  else
+    pack_as(c, static_cast<const int8_t*>(weights), bias, to);
+}
+
+}  // namespace nnapi::host

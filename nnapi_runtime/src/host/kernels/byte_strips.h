@@ -1,0 +1,19 @@
+// Weights of a quantised depthwise convolution for the strips of simd/byte_strip.h.
+#pragma once
+
+#include <cstddef>
+
+#include "host/kernels/convolution.h"
+#include "host/kernels/simd/tile.h"
+
+namespace nnapi::host {
+
+// Are there such loops, and do the weights fit in their signed bytes?
+bool takes_byte_strips(const Convolution& c, const TileLoops& loops);
+
+size_t byte_strip_bytes(const Convolution& c);
+
+// Fills byte_strip_bytes() with weights and bias (null: zero).
+void pack_byte_strips(const Convolution& c, const void* weights, const int32_t* bias, char* to);
+
+}  // namespace nnapi::host

@@ -1,0 +1,119 @@
+// Tiles and strips of real numbers, for the instruction set that includes this; see vectors.h.
+#pragma once
+
+#include "host/kernels/simd/vectors.h"
+
+namespace nnapi::host {
+namespace {
+
+// Output pixels [first, first + R) times the panel, which is V vectors wide.
+template <int R, int V>
+void real_tile(const RealTiles& t, int first) {
+  Reals sum[R][V];
+  const float* w = t.panel;
+#pragma GCC unroll 16
+  for (int v = 0; v < V; ++v) {
+    const Reals bias = load<Reals>(w + v * kLanes);
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r) sum[r][v] = bias;
+  }
+  w += V * kLanes;
+  const float* const* inputs = t.inputs + first;
+  for (int64_t tap = 0; tap < t.taps; ++tap, inputs += t.input_step) {
+    const float* x[R];
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r) x[r] = inputs[r] + t.first_channel;
+    for (int64_t k = 0; k < t.depth; ++k) {
+      Reals weights[V];
+#pragma GCC unroll 16
+      for (int v = 0; v < V; ++v) weights[v] = load<Reals>(w + v * kLanes);
+      w += V * kLanes;
+#pragma GCC unroll 16
+      for (int r = 0; r < R; ++r) {
+        const float input = x[r][k];
+#pragma GCC unroll 16
+        for (int v = 0; v < V; ++v) sum[r][v] += input * weights[v];
+      }
+    }
+  }
+  const Reals low = all(t.range.low), high = all(t.range.high);
+  const int last = t.columns - (V - 1) * kLanes;
+#pragma GCC unroll 16
+  for (int r = 0; r < R; ++r) {
+    float* out = t.outputs[first + r] + t.first_column;
+#pragma GCC unroll 16
+    for (int v = 0; v < V - 1; ++v) store(out + v * kLanes, clamp(sum[r][v], low, high));
+    store_some(out + (V - 1) * kLanes, clamp(sum[r][V - 1], low, high), last);
+  }
+}
+
+template <int R, int V>
+inline void real_tile_of(const RealTiles& t, int first, int rows) {
+  if constexpr (R > 1) {
+    if (rows < R) return real_tile_of<R - 1, V>(t, first, rows);
+  }
+  real_tile<R, V>(t, first);
+}
+
+template <int V>
+void real_tiles_of(const RealTiles& t) {
+  if constexpr (V > 1) {
+    if (t.vectors < V) return real_tiles_of<V - 1>(t);
+  }
+  const TileCut cut(t.pixels, Isa::kRealRows[V - 1]);
+  int first = 0;
+  for (int tile = 0; tile < cut.tiles; ++tile) {
+    const int rows = cut.rows + (tile < cut.taller ? 1 : 0);
+    real_tile_of<Isa::kRealRows[V - 1], V>(t, first, rows);
+    first += rows;
+  }
+}
+
+// Channels in pairs of blocks where there are two, which halves the reading of input addresses.
+template <int P, int B>
+inline void real_strip_blocks(const RealStrip& t, const float* w, int64_t first, int64_t n) {
+  const int64_t block = (1 + t.taps) * kLanes;
+  Reals sum[P][B];
+#pragma GCC unroll 8
+  for (int b = 0; b < B; ++b) {
+    const Reals bias = load<Reals>(w + b * block);
+#pragma GCC unroll 8
+    for (int p = 0; p < P; ++p) sum[p][b] = bias;
+  }
+  for (int64_t tap = 0; tap < t.taps; ++tap) {
+    w += kLanes;
+    Reals weights[B];
+#pragma GCC unroll 8
+    for (int b = 0; b < B; ++b) weights[b] = load<Reals>(w + b * block);
+#pragma GCC unroll 8
+    for (int p = 0; p < P; ++p) {
+      const float* x = t.inputs[tap * kStripPixels + p] + first;
+#pragma GCC unroll 8
+      for (int b = 0; b < B; ++b)
+        sum[p][b] += load_some<Reals>(x + b * kLanes, n - b * kLanes) * weights[b];
+    }
+  }
+  const Reals low = all(t.range.low), high = all(t.range.high);
+#pragma GCC unroll 8
+  for (int p = 0; p < P; ++p)
+#pragma GCC unroll 8
+    for (int b = 0; b < B; ++b)
+      store_some(t.output + p * t.channels + first + b * kLanes, clamp(sum[p][b], low, high),
+                 n - b * kLanes);
+}
+
+template <int P>
+void real_strip(const RealStrip& t) {
+  if constexpr (P > 1) {
+    if (t.pixels < P) return real_strip<P - 1>(t);
+  }
+  const float* w = t.blocks;
+  int64_t c = 0;
+  for (; c + 2 * kLanes <= t.channels; c += 2 * kLanes, w += 2 * (1 + t.taps) * kLanes)
+    real_strip_blocks<P, 2>(t, w, c, 2 * kLanes);
+  for (; c < t.channels; c += kLanes, w += (1 + t.taps) * kLanes)
+    real_strip_blocks<P, 1>(t, w, c, t.channels - c);
+}
+
+}  // namespace
+}  // namespace nnapi::host

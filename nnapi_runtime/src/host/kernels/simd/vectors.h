@@ -1,0 +1,86 @@
+// Vectors of an instruction set, and what all loops do with them. Each instruction set's file
+// includes this once, after defining struct Isa in namespace nnapi::host, all within its target
+// region; so everything here has internal linkage, and nothing of the standard library is
+// instantiated.
+//
+// Isa has
+//   kLanes, kGroup, kRealRows, kStepRows   rows of tiles by the width of their panel in vectors
+//   Reals, Ints
+//   store_part(to, v, n)                   the first n elements
+//   Weights, load_weights(p)               the weights of kLanes columns and one group
+//   inputs(p), inputs_end(p, n, depth)     one group of unsigned inputs, in every lane; the last n
+//                                          of a depth
+//   flips(flip)                            what turns such inputs over
+//   dot(sum, weights, inputs)
+//   StepStore<V>                           stores sums of V vectors as steps
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+
+#include "host/kernels/simd/tile.h"
+
+namespace nnapi::host {
+namespace {
+
+constexpr int kLanes = Isa::kLanes;
+typedef float Reals __attribute__((vector_size(kLanes * 4)));
+typedef int32_t Ints __attribute__((vector_size(kLanes * 4)));
+typedef uint8_t Bytes __attribute__((vector_size(kLanes)));
+
+template <class V>
+inline V load(const void* from) {
+  V v;
+  std::memcpy(&v, from, sizeof v);
+  return v;
+}
+template <class V>
+inline void store(void* to, V v) {
+  std::memcpy(to, &v, sizeof v);
+}
+// The first n elements only; the others are zero.
+template <class V, class T>
+inline V load_part(const T* from, int64_t n) {
+  T whole[sizeof(V) / sizeof(T)] = {};
+  std::memcpy(whole, from, static_cast<size_t>(n) * sizeof(T));
+  return load<V>(whole);
+}
+template <class V, class T>
+inline V load_some(const T* from, int64_t n) {
+  return n >= kLanes ? load<V>(from) : load_part<V>(from, n);
+}
+template <class V, class T>
+inline void store_some(T* to, V v, int64_t n) {
+  if (n >= kLanes)
+    store(to, v);
+  else
+    Isa::store_part(to, v, n);
+}
+
+inline Reals all(float value) { return value - Reals{}; }  // v - 0 is v, where 0 + v may not be
+
+inline Reals clamp(Reals v, Reals low, Reals high) {
+  v = v < low ? low : v;
+  return v > high ? high : v;
+}
+
+// Sums to stored values: scaled, rounded to the nearest (even) integer, saturated.
+inline Bytes to_steps(Ints sums, const void* factors, const StepOutput& out) {
+  Reals v = __builtin_convertvector(sums, Reals) * load<Reals>(factors);
+  v = clamp(v, all(static_cast<float>(out.range.low - out.zero_point)),
+            all(static_cast<float>(out.range.high - out.zero_point)));
+  constexpr float kRounder = 0x1.8p23f;  // adding it leaves the nearest integer in the last bits
+  const Ints q = __builtin_convertvector((v + kRounder) - kRounder, Ints) + out.zero_point;
+  return __builtin_convertvector(q, Bytes) ^ out.flip;
+}
+
+// How `pixels` are cut into tiles of nearly the same height, at most `most`.
+struct TileCut {
+  int tiles, rows, taller;  // the first `taller` have one row more
+
+  TileCut(int pixels, int most)
+      : tiles((pixels + most - 1) / most), rows(pixels / tiles), taller(pixels % tiles) {}
+};
+
+}  // namespace
+}  // namespace nnapi::host
