@@ -89,6 +89,7 @@ class Converted:
                 [constant.array() for constant in self.parts.weights.constants],
                 dict(self.parts.torch_stages),
                 num_threads=num_threads,
+                fallback=False,
             )
         return self._session
 

@@ -9,7 +9,13 @@ from os import PathLike
 
 from nnapi_runtime._loader import Executor, host_library
 from nnapi_runtime.bound import Bound
-from nnapi_runtime.errors import ArgumentError, LibraryError, ModelError, NnapiError
+from nnapi_runtime.errors import (
+    ArgumentError,
+    FallbackWarning,
+    LibraryError,
+    ModelError,
+    NnapiError,
+)
 from nnapi_runtime.nnapi_file import read_file
 from nnapi_runtime.session import Session
 
@@ -17,6 +23,7 @@ __all__ = [
     "ArgumentError",
     "Bound",
     "Executor",
+    "FallbackWarning",
     "LibraryError",
     "ModelError",
     "NnapiError",
@@ -31,11 +38,15 @@ def load(
     num_threads: int | None = None,
     *,
     library: str | PathLike[str] | None = None,
+    loop_timeout: float | None = None,
 ) -> Session:
     """The model in a .nnapi file, ready to be called. Its weights are mapped, not copied.
 
     ``num_threads`` is a limit, None means all cores. ``library`` names the NNAPI library; without
-    it NNAPI_LIBRARY does, else it is `host_library()`.
+    it NNAPI_LIBRARY does, else it is `host_library()`. ``loop_timeout`` is the seconds that a loop may take;
+    None is NNAPI's default of 2.
+
+    Where the library is missing or refuses the model, it runs in torch, with a `FallbackWarning`.
     """
     file = read_file(path)
     return Session(
@@ -45,5 +56,6 @@ def load(
         file.torch_programs,
         library=library,
         num_threads=num_threads,
+        loop_timeout=loop_timeout,
         name=str(path),
     )

@@ -31,6 +31,7 @@ class Executor:
         library: str | PathLike[str] | None = None,
         relaxed: bool = False,
         num_threads: int = 0,
+        loop_timeout: int = 0,
         preference: int = 2,
     ) -> None: ...
     def run(

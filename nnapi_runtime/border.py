@@ -52,8 +52,7 @@ class BorderCrossing:
 
     def into(self, value: Value) -> Array:
         """The operand: in NNAPI's element type, order of dimensions, and without gaps."""
-        if is_tensor(value) and value.is_quantized:
-            self._check_quantisation(value)
+        check_quantisation(self.border, value)
         array = _convert(to_array(value), self.operand_dtype, self.border.value)
         array = np.require(array.transpose(self.border.order), requirements=["C", "A"])
         return array if self.stored is None else array.reshape(_sizes(self.stored))
@@ -78,16 +77,19 @@ class BorderCrossing:
             )
         return tensor
 
-    def _check_quantisation(self, value: Value) -> None:
-        torch = import_torch("a quantised tensor")
-        if value.qscheme() not in (torch.per_tensor_affine, torch.per_tensor_symmetric):
-            raise ArgumentError(f"{self.border.value!r} is quantised per channel, not per tensor")
-        if not _same_quantisation(self.border, value.q_scale(), value.q_zero_point()):
-            raise ArgumentError(
-                f"{self.border.value!r} is quantised with scale {value.q_scale()} and zero point "
-                f"{value.q_zero_point()}; the model takes {self.border.scale} and "
-                f"{self.border.zero_point}"
-            )
+
+def check_quantisation(border: Border, value: Value) -> None:
+    """Raises `ArgumentError` for a quantised tensor of other parameters; any other value passes."""
+    if not is_tensor(value) or not value.is_quantized:
+        return
+    torch = import_torch("a quantised tensor")
+    if value.qscheme() not in (torch.per_tensor_affine, torch.per_tensor_symmetric):
+        raise ArgumentError(f"{border.value!r} is quantised per channel, not per tensor")
+    if not _same_quantisation(border, value.q_scale(), value.q_zero_point()):
+        raise ArgumentError(
+            f"{border.value!r} is quantised with scale {value.q_scale()} and zero point "
+            f"{value.q_zero_point()}; the model takes {border.scale} and {border.zero_point}"
+        )
 
 
 def _stored(physical: Shape, operand: Shape | None) -> Shape | None:

@@ -34,6 +34,10 @@ class NnapiError(RuntimeError):
         return self.with_text(f"{name}: {self}")
 
 
+class FallbackWarning(UserWarning):
+    """A model runs in torch, since no NNAPI library runs it."""
+
+
 class LibraryError(NnapiError):
     """An NNAPI library cannot be loaded, or lacks a function."""
 

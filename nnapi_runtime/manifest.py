@@ -199,6 +199,8 @@ class Manifest:
     output_tree: OutputTree
     constants: dict[str, np.ndarray[Any, Any]]
     stages: tuple[NnapiStage | TorchStage, ...]
+    cpu: TorchStage | None = None
+    """All of the model in torch, where the file carries that."""
     sizes: tuple[Size, ...] = ()
     variants: tuple[Variant, ...] = ()
     """Where there are any, they have the stages."""
@@ -222,14 +224,17 @@ class Manifest:
             output_tree=OutputTree.parse(field["output_tree"], leaves=len(results)),
             constants={name: _constant(item) for name, item in constants},
             stages=tuple(_stage(item, names) for item in field["stages"].items()),
+            cpu=_torch_stage(field["cpu"]) if "cpu" in field else None,
             sizes=sizes,
             variants=tuple(Variant.parse(item, names) for item in variants),
         )
         if not manifest.variants:
-            manifest._check_names()
+            manifest._check_names(manifest.stages)
+        if manifest.cpu is not None:
+            manifest._check_names([manifest.cpu])
         return manifest
 
-    def _check_names(self) -> None:
+    def _check_names(self, stages: Iterable[NnapiStage | TorchStage]) -> None:
         """Every value is made once, before it is read."""
         known = set(self.constants)
 
@@ -240,7 +245,7 @@ class Manifest:
 
         for spec in self.inputs:
             add(spec.name, "manifest.inputs")
-        for i, stage in enumerate(self.stages):
+        for i, stage in enumerate(stages):
             for name in stage.reads():
                 if name not in known:
                     raise ModelError(f"manifest.stages[{i}] reads {name!r}, which nothing makes")
@@ -286,15 +291,19 @@ def _stage(field: Field, sizes: frozenset[str]) -> NnapiStage | TorchStage:
             patches=Patches.parse(field, sizes) if "patches" in field else None,
         )
     if kind == "torch":
-        return TorchStage(
-            program=field["program"].text(),
-            inputs=field["inputs"].strings(),
-            outputs=field["outputs"].strings(),
-            weights=tuple(map(TorchWeight.parse, field["weights"].items()))
-            if "weights" in field
-            else (),
-        )
+        return _torch_stage(field)
     raise field["kind"].refuse('"nnapi" or "torch"')
+
+
+def _torch_stage(field: Field) -> TorchStage:
+    return TorchStage(
+        program=field["program"].text(),
+        inputs=field["inputs"].strings(),
+        outputs=field["outputs"].strings(),
+        weights=tuple(map(TorchWeight.parse, field["weights"].items()))
+        if "weights" in field
+        else (),
+    )
 
 
 def _constant(field: Field) -> np.ndarray[Any, Any]:

@@ -49,7 +49,8 @@ def read_file(path: str | PathLike[str]) -> NnapiFile:
     """Raises `ModelError`, which names the file, what is wrong with it, and where."""
     try:
         with open(path, "rb") as file:
-            data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            # A private map: torch shares no memory that it may not write to, though nothing writes.
+            data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
         return _read(memoryview(data))
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {error.strerror or error}") from None
@@ -135,7 +136,9 @@ def _tensors(header: Field, body: memoryview) -> dict[str, Array]:
             raise entry["data_offsets"].refuse(f"the {size} bytes of shape {list(shape)}")
         spans.append((offsets[0], offsets[1]))
         raw = np.frombuffer(body[offsets[0] : offsets[1]], np.uint8)
-        tensors[name] = raw.view(dtype).reshape(shape) if size else np.empty(shape, dtype)
+        array = raw.view(dtype).reshape(shape) if size else np.empty(shape, dtype)
+        array.flags.writeable = False
+        tensors[name] = array
     end = 0
     for start, stop in sorted(spans):
         if start != end:

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from os import PathLike
 from typing import Any
 
+from nnapi_runtime.border import check_quantisation
 from nnapi_runtime.bound import Bound
-from nnapi_runtime.errors import ArgumentError, ModelError, NnapiError
+from nnapi_runtime.errors import (
+    ArgumentError,
+    FallbackWarning,
+    LibraryError,
+    ModelError,
+    NnapiError,
+)
 from nnapi_runtime.flexible_stage import FlexibleRunner
 from nnapi_runtime.free_sizes import check_dims, sizes_of
 from nnapi_runtime.manifest import Manifest, NnapiStage, Result, TensorSpec
@@ -31,16 +40,23 @@ class Session:
         *,
         library: str | PathLike[str] | None = None,
         num_threads: int | None = None,
+        loop_timeout: float | None = None,
+        fallback: bool = True,
         name: str = "the model",
     ) -> None:
         """From the parts of a .nnapi file (docs/file_format.md).
 
         ``manifest`` is the JSON document, ``models`` words by their names in the manifest,
         ``weights`` the numbered buffers, as arrays or anything with the buffer protocol; nothing of
-        these is copied. ``torch_programs`` are callables or .pt2 bytes by name. Raises
-        `NnapiError`, whose text begins with ``name``.
+        these is copied. ``torch_programs`` are callables or TorchScript text by name. ``loop_timeout``
+        is the seconds that a loop may take. Raises `NnapiError`, whose text begins with ``name``.
+
+        With ``fallback``, all of a model that the library refuses, or that there is no library for, runs in
+        torch, if its parts say how; a `FallbackWarning` and the attribute ``fallback`` tell.
         """
         self.name = name
+        self.fallback: str | None = None
+        """Why the model runs in torch; None: it runs on NNAPI."""
         if num_threads is not None and not 1 <= num_threads < 2**31:
             raise ArgumentError(f"num_threads is {num_threads}; it must be at least 1, or None")
         try:
@@ -49,21 +65,15 @@ class Session:
                 "library": library,
                 "relaxed": self._manifest.relaxed,
                 "num_threads": num_threads or 0,
+                "loop_timeout": _nanoseconds(loop_timeout),
             }
-            self._runners: list[Runner] = []
-            for stage in self._manifest.stages:
-                if not isinstance(stage, NnapiStage):
-                    program = _part(torch_programs, stage.program)
-                    self._runners.append(TorchRunner(stage, program, weights))
-                    continue
-                words = _part(models, stage.model)
-                if stage.patches is None:
-                    self._runners.append(NnapiRunner(stage, words, weights, options))
-                else:
-                    sizes = self._manifest.sizes
-                    self._runners.append(FlexibleRunner(stage, words, weights, options, sizes))
+            self._whole = partial(self._in_torch, weights, torch_programs if fallback else {})
+            try:
+                self._runners = self._staged(models, weights, torch_programs, options)
+            except NnapiError as error:
+                self._runners = [self._whole(error)]
             self._variants = VariantSessions(
-                self._manifest.variants,
+                () if self.fallback else self._manifest.variants,
                 lambda inner: Session(
                     inner,
                     models,
@@ -71,11 +81,51 @@ class Session:
                     torch_programs,
                     library=library,
                     num_threads=num_threads,
+                    loop_timeout=loop_timeout,
+                    fallback=fallback,
                     name=name,
                 ),
             )
         except NnapiError as error:
             raise error.within(name) from error.__cause__
+
+    def _staged(
+        self,
+        models: Mapping[str, Any],
+        weights: Sequence[Any],
+        torch_programs: Mapping[str, Any],
+        options: Mapping[str, Any],
+    ) -> list[Runner]:
+        runners: list[Runner] = []
+        for stage in self._manifest.stages:
+            if not isinstance(stage, NnapiStage):
+                program = _part(torch_programs, stage.program)
+                runners.append(TorchRunner(stage, program, weights))
+                continue
+            words = _part(models, stage.model)
+            if stage.patches is None:
+                runners.append(NnapiRunner(stage, words, weights, options))
+            else:
+                sizes = self._manifest.sizes
+                runners.append(FlexibleRunner(stage, words, weights, options, sizes))
+        return runners
+
+    def _in_torch(
+        self, weights: Sequence[Any], torch_programs: Mapping[str, Any], error: NnapiError
+    ) -> Runner:
+        """All of the model, which NNAPI does not run. Raises ``error`` where torch cannot run it either."""
+        stage = self._manifest.cpu
+        if not _is_refusal(error) or stage is None or stage.program not in torch_programs:
+            raise error
+        try:
+            runner = TorchRunner(stage, torch_programs[stage.program], weights)
+        except NnapiError as missing:
+            raise error.with_text(f"{error}; and to run it without NNAPI, {missing}") from None
+        self.fallback = str(error)
+        warnings.warn(
+            f"{self.name}: runs in torch, not on NNAPI: {error}", FallbackWarning, stacklevel=4
+        )
+        return runner
 
     @property
     def inputs(self) -> tuple[TensorSpec, ...]:
@@ -98,8 +148,13 @@ class Session:
             chosen: Session = self._variants.choose(sizes_of(self._manifest.sizes, values))
             return chosen(*args)
         as_tensors = any(is_tensor(values[spec.name]) for spec in self.inputs)
-        for runner in self._runners:
-            runner.run(values, as_tensors)
+        try:
+            for runner in self._runners:
+                runner.run(values, as_tensors)
+        except NnapiError as error:
+            # Where sizes are free, models are compiled when the sizes are known.
+            self._runners = [self._whole(error)]
+            return self(*args)
         results = [self._result(values, result, as_tensors) for result in self._manifest.results]
         return self._manifest.output_tree.build(results)
 
@@ -142,6 +197,8 @@ class Session:
         for spec, value in zip(self.inputs, given, strict=True):
             _check(spec, value)
         self._check_sizes(given)
+        if self.fallback is not None:
+            self._check_quantisation(given)
         values = dict(self._manifest.constants)
         values.update((spec.name, value) for spec, value in zip(self.inputs, given, strict=True))
         return values
@@ -156,6 +213,14 @@ class Session:
             if spec.dims is not None:
                 check_dims(spec.name, named[spec.name].shape, spec.dims, sizes)
 
+    def _check_quantisation(self, given: list[Value]) -> None:
+        """What the borders of NNAPI stages check where they run."""
+        values = dict(zip((spec.name for spec in self.inputs), given, strict=True))
+        for stage in self._manifest.stages:
+            for border in stage.inputs if isinstance(stage, NnapiStage) else ():
+                if border.value in values:
+                    check_quantisation(border, values[border.value])
+
     def _result(self, values: Values, result: Result, as_tensors: bool) -> Any:
         if result.spec is None:
             return None
@@ -165,6 +230,21 @@ class Session:
         if result.spec.name in self._manifest.constants:
             value = value.copy()  # callers may write into what they get
         return to_tensor(value) if as_tensors else to_array(value)
+
+
+def _is_refusal(error: NnapiError) -> bool:
+    """Is there no library, or does it not take the model? What fails in a run is no refusal."""
+    making = "ANeuralNetworksModel_", "ANeuralNetworksCompilation_"
+    return isinstance(error, LibraryError) or (error.call or "").startswith(making)
+
+
+def _nanoseconds(seconds: float | None) -> int:
+    """0: NNAPI's own limit."""
+    if seconds is None:
+        return 0
+    if not 0 < seconds < 1e9:
+        raise ArgumentError(f"loop_timeout is {seconds}; it must be seconds above 0, or None")
+    return max(1, round(seconds * 1e9))
 
 
 def _part(parts: Mapping[str, Any], name: str) -> Any:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import io
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import numpy as np
-
 from nnapi_runtime._loader import Executor
 from nnapi_runtime.border import BorderCrossing
 from nnapi_runtime.bound import Bound
 from nnapi_runtime.errors import ModelError, NnapiError
 from nnapi_runtime.manifest import NnapiStage, Origin, TorchStage, TorchWeight
-from nnapi_runtime.tensors import Array, Value, import_torch, to_tensor
+from nnapi_runtime.tensors import Array, Value, import_torch, shared_tensor, to_tensor
 
 Values = dict[str, Value]
 
@@ -92,33 +89,43 @@ class NnapiRunner:
 
 
 class TorchRunner:
-    """A stage that torch runs: a callable, or the bytes of an exported program."""
+    """A stage that torch runs: a callable, or TorchScript text over the weights (docs/file_format.md)."""
 
     def __init__(
         self, stage: TorchStage, program: Callable[..., Any] | Any, weights: Sequence[Any]
     ) -> None:
         self._stage = stage
-        self._torch = import_torch(f"the part {stage.program!r}, which runs outside NNAPI,")
-        self._weights = [_reordered(one, weights, stage.program) for one in stage.weights]
-        self._program = program if callable(program) else self._load(program)
+        self._torch: Any = import_torch(f"the part {stage.program!r}, which runs outside NNAPI,")
+        read = [_reordered(one, weights, stage.program) for one in stage.weights]
+        self._program: Callable[..., Any]
+        if callable(program):
+            # It may ask for another shape of what is computed from them, without a copy.
+            read = [one.contiguous() for one in read]
+            self._program = lambda *inputs: program(*inputs, *read)
+        else:
+            function = self._compiled(program)
+            self._program = lambda *inputs: function(*inputs, read)
 
-    def _load(self, program: Any) -> Callable[..., Any]:
-        data = bytes(program)
+    def _compiled(self, program: Any) -> Callable[..., Any]:
+        torch: Any = self._torch  # which the text names
         try:
-            if not data.startswith(b"PK"):  # torch would print a traceback of its own
-                raise ValueError("it is no archive")
-            module: Callable[..., Any] = self._torch.export.load(io.BytesIO(data)).module()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # that TorchScript is old
+                unit = torch.jit.CompilationUnit(str(program, "utf-8"))
         except Exception as error:  # whatever torch makes of a damaged or newer program
             raise ModelError(
-                f"{self._stage.program!r} is not a program that torch {self._torch.__version__} "
-                f"loads: {error}"
+                f"{self._stage.program!r} is not a program that torch {torch.__version__} "
+                f"compiles: {error}"
             ) from error
-        return module
+        function: Callable[..., Any] = unit.run
+        return function
 
     def run(self, values: Values, as_tensors: bool) -> None:
+        given = [to_tensor(values[name]) for name in self._stage.inputs]
+        # In the graph a quantised tensor is its integers.
+        given = [one.int_repr() if one.is_quantized else one for one in given]
         with self._torch.no_grad():
-            given = [to_tensor(values[name]) for name in self._stage.inputs]
-            outputs = self._program(*given, *self._weights)
+            outputs = self._program(*given)
         if not isinstance(outputs, (tuple, list)):
             outputs = (outputs,)
         if len(outputs) != len(self._stage.outputs):
@@ -135,19 +142,16 @@ class TorchRunner:
 
 
 def _reordered(read: TorchWeight, weights: Sequence[Any], program: str) -> Any:
-    """The tensor that torch reads: the weight's own memory where its order of elements is the same."""
+    """The tensor that torch reads, over the weight's own memory."""
     if read.weight >= len(weights):
         raise ModelError(f"{program!r} reads weight {read.weight}; there are {len(weights)}")
-    array = np.asarray(weights[read.weight])
+    tensor = shared_tensor(weights[read.weight])
     try:
         for kind, dims in read.steps:
-            array = array.transpose(dims) if kind == "permute" else array.reshape(dims)
-    except ValueError as error:
+            tensor = tensor.permute(dims) if kind == "permute" else tensor.reshape(dims)
+    except RuntimeError as error:
         raise ModelError(f"{program!r} reads weight {read.weight}: {error}") from None
-    with warnings.catch_warnings():
-        # Mapped from a file, the memory is not writable, and the program does not write.
-        warnings.simplefilter("ignore")
-        return import_torch("a weight").from_numpy(np.ascontiguousarray(array).reshape(array.shape))
+    return tensor
 
 
 def _crossings(stage: NnapiStage, side: str, operands: Sequence[Any]) -> list[BorderCrossing]:

@@ -56,6 +56,16 @@ def to_tensor(value: Value) -> Any:
     return torch.from_numpy(array if array.flags.writeable else array.copy())
 
 
+def shared_tensor(value: Any) -> Any:
+    """A read-only array as a tensor over the same memory, where the memory itself may be written to."""
+    array = np.asarray(value).view()
+    try:
+        array.flags.writeable = True
+    except ValueError:
+        array = array.copy()
+    return import_torch("a tensor").from_numpy(array)
+
+
 def flatten(arguments: Iterable[Any], place: str = "argument") -> Iterator[Value]:
     """The arrays and tensors in nested tuples, lists and dicts, in order."""
     for i, argument in enumerate(arguments):

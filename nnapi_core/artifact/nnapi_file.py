@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import zlib
 from collections.abc import Callable, Iterator
@@ -11,12 +10,10 @@ from os import PathLike
 from typing import Any
 
 import numpy as np
-import torch
-from torch.export import Dim
-from torch.fx import GraphModule
 
 from nnapi_core.artifact.atomic import written_whole
 from nnapi_core.artifact.parts import MANIFEST_VERSION, Parts
+from nnapi_core.artifact.torch_source import Source
 from nnapi_core.errors import ConversionError
 from nnapi_core.nnapi.constant import Constant
 
@@ -31,11 +28,14 @@ _Entry = tuple[str, str, list[int], int, Callable[[], bytes | memoryview]]
 
 def save_nnapi(parts: Parts, path: str | PathLike[str]) -> None:
     """Writes the file, each weight once. Raises `ConversionError` for a CPU stage that cannot be carried."""
-    entries = list(_entries(parts))
+    manifest, sources = parts.written()
+    entries = list(_entries(parts, sources))
     # Whole multiples of 64 first, then by element size: every tensor then starts aligned.
     entries.sort(key=lambda entry: (entry[3] % 64 != 0, -_alignment(entry[3])))
     with written_whole(path) as temporary, open(temporary, "wb") as file:
-        header_size = len(_header(parts, entries, dict.fromkeys((e[0] for e in entries), "0" * 8)))
+        header_size = len(
+            _header(manifest, entries, dict.fromkeys((e[0] for e in entries), "0" * 8))
+        )
         file.seek(header_size)
         checksums = {}
         for name, _, _, size, load in entries:
@@ -45,7 +45,7 @@ def save_nnapi(parts: Parts, path: str | PathLike[str]) -> None:
             checksums[name] = f"{zlib.crc32(data):08x}"
             file.write(data)
             del data  # before the next one is loaded
-        header = _header(parts, entries, checksums)
+        header = _header(manifest, entries, checksums)
         if len(header) != header_size:
             raise ConversionError("the header changed its size while writing")
         file.seek(0)
@@ -56,7 +56,7 @@ def _alignment(size: int) -> int:
     return size & -size if size else 1 << 30
 
 
-def _entries(parts: Parts) -> Iterator[_Entry]:
+def _entries(parts: Parts, sources: dict[str, Source]) -> Iterator[_Entry]:
     for name, words in parts.models.items():
         yield name, "U8", [len(words)], len(words), partial(bytes, words)
     for number, constant in enumerate(parts.weights.constants):
@@ -67,8 +67,8 @@ def _entries(parts: Parts) -> Iterator[_Entry]:
             constant.nbytes,
             partial(_bytes, constant),
         )
-    for name, module in parts.torch_stages.items():
-        data = _program_bytes(name, module, parts)
+    for name, source in sources.items():
+        data = source.function().encode()
         yield name, "U8", [len(data)], len(data), partial(bytes, data)
 
 
@@ -76,44 +76,21 @@ def _bytes(constant: Constant) -> memoryview:
     return memoryview(constant.array().reshape(-1).view(np.uint8))  # type: ignore[arg-type]
 
 
-def _program_bytes(name: str, module: GraphModule, parts: Parts) -> bytes:
-    """A CPU stage as the bytes of a ``.pt2`` file."""
-    placeholders = module.graph.find_nodes(op="placeholder")
-    examples = tuple(map(_example, placeholders))
-    free = [dict.fromkeys(node.meta.get("free", ()), Dim.DYNAMIC) for node in placeholders]
-    shapes = tuple(one or None for one in free) if any(free) else None
-    buffer = io.BytesIO()
-    try:
-        with torch.no_grad():
-            exported = torch.export.export(module, examples, dynamic_shapes=shapes, strict=False)
-            torch.export.save(exported, buffer)
-    except Exception as error:
-        raise ConversionError(
-            f"the CPU stage {name} cannot be saved by torch.export: {type(error).__name__}: {error}"
-        ) from error
-    return buffer.getvalue()
-
-
-def _example(node: torch.fx.Node) -> torch.Tensor:
-    value = node.meta["val"]
-    return torch.zeros([int(dim) for dim in value.shape], dtype=value.dtype)
-
-
-def _header(parts: Parts, entries: list[_Entry], checksums: dict[str, str]) -> bytes:
-    manifest = json.dumps({**parts.manifest, "checksums": checksums}, separators=(",", ":"))
+def _header(manifest: dict[str, Any], entries: list[_Entry], checksums: dict[str, str]) -> bytes:
+    text = json.dumps({**manifest, "checksums": checksums}, separators=(",", ":"))
     header: dict[str, Any] = {
         "__metadata__": {
             "format": "torch-nnapi",
             "version": MANIFEST_VERSION,
-            "checksum": f"{zlib.crc32(manifest.encode()):08x}",
-            "manifest": manifest,
+            "checksum": f"{zlib.crc32(text.encode()):08x}",
+            "manifest": text,
         }
     }
     offset = 0
     for name, dtype, shape, size, _ in entries:
         header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [offset, offset + size]}
         offset += size
-    text = json.dumps(header, separators=(",", ":")).encode()
+    data = json.dumps(header, separators=(",", ":")).encode()
     # The data begin at a multiple of 64 bytes after the 8 bytes of the header's length.
-    text += b" " * (-(len(text) + 8) % 64)
-    return len(text).to_bytes(8, "little") + text
+    data += b" " * (-(len(data) + 8) % 64)
+    return len(data).to_bytes(8, "little") + data

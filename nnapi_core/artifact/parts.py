@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import torch
 from attrs import frozen
 from torch.fx import GraphModule, Node
 
-from nnapi_core.artifact.torch_stage import torch_stage
+from nnapi_core.artifact.torch_source import Source, tensor_to_keep, torch_source
+from nnapi_core.artifact.torch_stage import ReadWeight, torch_stage
 from nnapi_core.errors import ConversionError
 from nnapi_core.graph.program import Program
+from nnapi_core.lowering.device import Device
 from nnapi_core.lowering.lower import Border, LoweredModel
-from nnapi_core.lowering.partition import Partition
+from nnapi_core.lowering.partition import Partition, Stage
+from nnapi_core.nnapi.constant import Constant
 from nnapi_core.nnapi.model import Model
 from nnapi_core.nnapi.serialize import WeightTable, serialize
 from nnapi_core.nnapi.types import Dim, Quant
 
 MANIFEST_VERSION = "1"
+WHOLE = "torch.cpu"
+"""The name of the torch program of a whole model."""
 
 
 @frozen(eq=False)
@@ -30,9 +36,44 @@ class Parts:
     models: dict[str, bytes]
     weights: WeightTable
     torch_stages: dict[str, GraphModule]
+    """The torch programs that the manifest names: of its CPU stages, and of the whole model."""
     lowered: dict[str, LoweredModel]
     input_values: list[tuple[bool, Any]]
     """Per flat argument: is it a tensor, and if not, the value that the model was exported with."""
+
+    def written(self) -> tuple[dict[str, Any], dict[str, Source]]:
+        """The manifest, and the torch programs as text; tensors of their own join the weights.
+
+        Raises `ConversionError` for a stage that TorchScript cannot say. Without the program of the whole model, a file
+        only loses a way to run it.
+        """
+        sources: dict[str, Source] = {}
+        return self._written(self.manifest, sources), sources
+
+    def _written(self, manifest: dict[str, Any], sources: dict[str, Source]) -> dict[str, Any]:
+        written = {key: value for key, value in manifest.items() if key != "cpu"}
+        written["stages"] = [self._said(stage, sources) for stage in manifest["stages"]]
+        if "cpu" in manifest:
+            with suppress(ConversionError):
+                written["cpu"] = self._said(manifest["cpu"], sources)
+        if "variants" in manifest:
+            written["variants"] = [
+                {**one, "manifest": self._written(one["manifest"], sources)}
+                for one in manifest["variants"]
+            ]
+        return written
+
+    def _said(self, stage: dict[str, Any], sources: dict[str, Source]) -> dict[str, Any]:
+        if stage["kind"] != "torch":
+            return stage
+        name = stage["program"]
+        source = torch_source(self.torch_stages[name], len(stage["inputs"]))
+        sources[name] = source
+        own = [
+            {"weight": self.weights.number(Constant.of(tensor_to_keep(one).numpy())), "steps": []}
+            for one in source.held
+        ]
+        return {**stage, "weights": [*stage["weights"], *own]}
 
 
 def make_parts(
@@ -63,13 +104,8 @@ def make_parts(
         if number not in described:
             name = f"torch.{number}"
             torch_stages[name], read = torch_stage(program, stage, weights)
-            described[number] = {
-                "kind": "torch",
-                "program": name,
-                "inputs": [partition.resolve(node).name for node in stage.inputs],
-                "outputs": [node.name for node in stage.outputs],
-                "weights": [one.described() for one in read],
-            }
+            inputs = [partition.resolve(node) for node in stage.inputs]
+            described[number] = _torch_stage(name, inputs, stage.outputs, read)
     outputs, constants = _results(program, partition)
     manifest = {
         "feature_level": max([27] + [model.level for model in models if model is not None]),
@@ -80,7 +116,32 @@ def make_parts(
         "constants": constants,
         "stages": [described[number] for number in sorted(described)],
     }
+    whole = _whole(program, partition)
+    torch_stages[WHOLE], read = torch_stage(program, whole, weights)
+    manifest["cpu"] = _torch_stage(WHOLE, whole.inputs, whole.outputs, read)
     return Parts(manifest, words, weights, torch_stages, lowered, program.input_values)
+
+
+def _torch_stage(
+    name: str, inputs: Sequence[Node], outputs: Sequence[Node], weights: Sequence[ReadWeight]
+) -> dict[str, Any]:
+    return {
+        "kind": "torch",
+        "program": name,
+        "inputs": [node.name for node in inputs],
+        "outputs": [node.name for node in outputs],
+        "weights": [one.described() for one in weights],
+    }
+
+
+def _whole(program: Program, partition: Partition) -> Stage:
+    """All of the model in torch, for where there is no NNAPI: it makes the results that the stages make."""
+    given = {*program.inputs, *program.constants}
+    results = {
+        partition.resolve(result): None for result in program.results if isinstance(result, Node)
+    }
+    outputs = tuple(node for node in results if node not in given)
+    return Stage(Device.CPU, tuple(program.operations()), tuple(program.inputs), outputs)
 
 
 def _shape(dims: Sequence[Dim]) -> list[int | None]:

@@ -7,6 +7,7 @@ takes, runs the stages, and puts the results together as the original module doe
 from __future__ import annotations
 
 import base64
+import typing
 import warnings
 from collections.abc import Sequence
 from os import PathLike
@@ -20,9 +21,16 @@ from nnapi_core.artifact.atomic import written_whole
 from nnapi_core.artifact.parts import Parts
 from nnapi_core.artifact.stock_stage import StockStage
 from nnapi_core.artifact.streamed_weights import StreamedWeights
+from nnapi_core.artifact.torch_source import Source
 from nnapi_core.errors import ConversionError
 from nnapi_core.lowering.value import MOST_DIMS, TensorSpec
 from nnapi_core.nnapi.types import OperandCode, SymbolicDim
+
+CPU_METHOD = "forward_cpu"
+"""Computes what ``forward`` does, in torch, for phones without NNAPI or whose driver refuses the model."""
+
+# TorchScript reads real annotations.
+_TENSORS = typing.List[torch.Tensor]  # noqa: UP006
 
 # What stock PyTorch's Compilation.run takes as inputs.
 _INPUT_CODES = {
@@ -39,31 +47,29 @@ def save_torchscript(parts: Parts, path: str | PathLike[str]) -> None:
         # TorchScript is deprecated as a way to write models; as a container for phones it stays.
         warnings.simplefilter("ignore")
         with written_whole(path) as temporary, StreamedWeights(temporary.parent) as weights:
-            module = scripted(parts, [weights.add(one) for one in parts.weights.constants])
+            # First, for it adds weights.
+            manifest, sources = parts.written()
+            tensors = [weights.add(one) for one in parts.weights.constants]
+            module = scripted(parts, manifest, sources, tensors)
             if Path(path).suffix == ".ptl":
                 module._save_for_lite_interpreter(str(temporary))
             else:
                 module.save(str(temporary))
 
 
-def scripted(parts: Parts, weights: list[torch.Tensor]) -> Any:
-    """The TorchScript module of a conversion, over its numbered weights."""
+def scripted(
+    parts: Parts, manifest: dict[str, Any], sources: dict[str, Source], weights: list[torch.Tensor]
+) -> Any:
+    """The TorchScript module of a conversion (as ``parts.written()`` says it), over its numbered weights."""
     # A class of its own: TorchScript shares the methods of a class between its instances.
     root = type("ConvertedModel", (torch.nn.Module,), {})()
-    for number, stage in enumerate(parts.manifest["stages"]):
+    for number, stage in enumerate(manifest["stages"]):
         if stage["kind"] == "nnapi":
             setattr(root, f"stage_{number}", torch.jit.script(_stock_stage(parts, stage, weights)))
         else:
-            module = parts.torch_stages[stage["program"]]
-            examples = tuple(
-                torch.zeros([int(d) for d in node.meta["val"].shape], dtype=node.meta["val"].dtype)
-                for node in module.graph.find_nodes(op="placeholder")
-            )
-            _check_traceable(stage["program"], module)
-            setattr(root, f"stage_{number}", torch.jit.trace(module.eval(), examples))  # type: ignore[no-untyped-call]
-            for read in stage["weights"]:
-                # The same tensor object is written once, whoever names it.
-                setattr(root, f"weight_{read['weight']}", weights[read["weight"]])
+            setattr(root, f"stage_{number}", _torch_stage(stage, sources, weights))
+    if "cpu" in manifest:
+        root.whole = _torch_stage(manifest["cpu"], sources, weights)
     for name, constant in parts.manifest["constants"].items():
         data = np.frombuffer(base64.b64decode(constant["data"]), constant["dtype"]).copy()
         root.register_buffer(f"constant_{name}", torch.from_numpy(data).reshape(constant["shape"]))
@@ -71,18 +77,36 @@ def scripted(parts: Parts, weights: list[torch.Tensor]) -> Any:
     root.example_shapes = [[dim or 1 for dim in one["shape"]] for one in parts.manifest["inputs"]]
     root.example_dtypes = [one["dtype"] for one in parts.manifest["inputs"]]
     module = torch.jit.script(root)
-    module.define(forward_source(parts.manifest))
+    module.define(
+        method_source(
+            manifest,
+            "forward",
+            [(f"stage_{number}", stage) for number, stage in enumerate(manifest["stages"])],
+        )
+    )
+    if "cpu" in manifest:
+        module.define(method_source(manifest, CPU_METHOD, [("whole", manifest["cpu"])]))
     return module
 
 
-def _check_traceable(name: str, module: torch.fx.GraphModule) -> None:
-    """A trace would hold the path that the example takes, and no other."""
-    for node in module.graph.nodes:
-        if isinstance(node.target, torch._ops.HigherOrderOperator):
-            raise ConversionError(
-                f"the CPU stage {name} holds {node.target} ({node.name}), which TorchScript cannot say; "
-                "save it as .nnapi"
-            )
+def _torch_stage(
+    stage: dict[str, Any], sources: dict[str, Source], weights: list[torch.Tensor]
+) -> Any:
+    """A part that torch runs, over the same weights."""
+    part = type("TorchStage", (torch.nn.Module,), {"__annotations__": {"weights": _TENSORS}})()
+    part.weights = weights
+    module = torch.jit.script(part)
+    module.define(sources[stage["program"]].method([_read(one) for one in stage["weights"]]))
+    return module
+
+
+def _read(weight: dict[str, Any]) -> str:
+    """A numbered weight as a torch stage reads it."""
+    steps = (
+        f".{kind}({dims})" if dims else ".reshape(torch.jit.annotate(List[int], []))"
+        for kind, dims in weight["steps"]
+    )
+    return f"self.weights[{weight['weight']}]{''.join(steps)}"
 
 
 def _stock_stage(parts: Parts, stage: dict[str, Any], weights: list[torch.Tensor]) -> StockStage:
@@ -127,33 +151,47 @@ def _stored(border: dict[str, Any]) -> list[int]:
     return [-1 if isinstance(dim, SymbolicDim) else dim for dim in spec.stored_dims]
 
 
-def forward_source(manifest: dict[str, Any]) -> str:
-    """The text of ``forward``."""
+def method_source(
+    manifest: dict[str, Any], name: str, stages: Sequence[tuple[str, dict[str, Any]]]
+) -> str:
+    """The text of a method that runs ``stages``, which are submodules by their names."""
     names = _Names()
+    quants = _quantised(manifest)
     arguments = "".join(f", {names[one['name']]}: Tensor" for one in manifest["inputs"])
-    lines = [f"def forward(self{arguments}):"]
-    for number, stage in enumerate(manifest["stages"]):
-        results = f"results_{number}"
+    lines = [f"def {name}(self{arguments}):"]
+    for submodule, stage in stages:
+        results = f"{submodule}_results"
         if stage["kind"] == "nnapi":
             given = ", ".join(_entering(names, border) for border in stage["inputs"])
-            lines.append(f"    {results} = self.stage_{number}([{given}])")
+            lines.append(f"    {results} = self.{submodule}([{given}])")
             for position, border in enumerate(stage["outputs"]):
                 leaving = _leaving(f"{results}[{position}]", border)
                 lines.append(f"    {names[border['value']]} = {leaving}")
         else:
             given = ", ".join(
-                [names[name] for name in stage["inputs"]] + list(map(_read, stage["weights"]))
+                names[one] + (".int_repr()" if one in quants else "") for one in stage["inputs"]
             )
-            outputs = "".join(f"{names[name]}, " for name in stage["outputs"])
-            lines.append(f"    {outputs}= self.stage_{number}({given})")
+            lines.append(f"    {results} = self.{submodule}({given})")
+            for position, one in enumerate(stage["outputs"]):
+                result = f"{results}[{position}].contiguous()"
+                if one in quants:
+                    scale, zero_point = quants[one]
+                    result = f"torch._make_per_tensor_quantized_tensor({result}, {scale!r}, {zero_point})"
+                lines.append(f"    {names[one]} = {result}")
     flat = [_result(names, manifest, one) for one in manifest["outputs"]]
     lines.append(f"    return {_tree(manifest['output_tree'], flat)}")
     return "\n".join(lines) + "\n"
 
 
-def _read(weight: dict[str, Any]) -> str:
-    steps = "".join(f".{kind}({dims})" for kind, dims in weight["steps"])
-    return f"self.weight_{weight['weight']}{steps}{'.contiguous()' if steps else ''}"
+def _quantised(manifest: dict[str, Any]) -> dict[str, tuple[float, int]]:
+    """The values that stock PyTorch passes as quantised tensors, where the model's graph has plain integers."""
+    return {
+        border["value"]: (border["scale"], border["zero_point"])
+        for stage in manifest["stages"]
+        if stage["kind"] == "nnapi"
+        for border in (*stage["inputs"], *stage["outputs"])
+        if border["type"] == OperandCode.TENSOR_QUANT8_ASYMM
+    }
 
 
 class _Names(dict[str, str]):

@@ -7,8 +7,9 @@ expression of the sizes, one of them and the expressions are all that an artifac
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
-from nnapi_core.artifact.parts import Parts, make_parts
+from nnapi_core.artifact.parts import WHOLE, Parts, make_parts
 from nnapi_core.errors import Unsupported
 from nnapi_core.flexible import manifests
 from nnapi_core.flexible.at_sizes import AtSizes, Sampler
@@ -55,7 +56,10 @@ def _merged(
     fitter: Fitter,
 ) -> Parts:
     first = every[0]
-    manifest = manifests.merged([one.manifest for one in every], fitter)
+    whole = [one.manifest["cpu"] for one in every]
+    manifest = manifests.merged(
+        [{key: one.manifest[key] for key in one.manifest if key != "cpu"} for one in every], fitter
+    )
     manifest = {**manifest, "sizes": sampler.described(lowered)}
     stages, torch_stages = [], {}
     for number, stage in enumerate(manifest["stages"]):
@@ -71,6 +75,13 @@ def _merged(
             modules = [one.torch_stages[name] for one in every]
             torch_stages[name] = merged_module(modules, stage["inputs"], fitter, manifest["sizes"])
         stages.append(stage)
+    if all(one == whole[0] for one in whole):
+        modules = [one.torch_stages[WHOLE] for one in every]
+        with suppress(Unsupported):
+            torch_stages[WHOLE] = merged_module(
+                modules, whole[0]["inputs"], fitter, manifest["sizes"]
+            )
+            manifest["cpu"] = whole[0]
     return Parts(
         {**manifest, "stages": stages},
         first.models,

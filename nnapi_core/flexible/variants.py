@@ -89,8 +89,11 @@ def _renamed(parts: Parts, number: int) -> Parts:
         for stage in parts.manifest["stages"]
         for key in ("model" if stage["kind"] == "nnapi" else "program",)
     ]
+    manifest = {**parts.manifest, "stages": stages}
+    if "cpu" in manifest:
+        manifest["cpu"] = {**manifest["cpu"], "program": name(manifest["cpu"]["program"])}
     return Parts(
-        {**parts.manifest, "stages": stages},
+        manifest,
         {name(old): words for old, words in parts.models.items()},
         parts.weights,
         {name(old): module for old, module in parts.torch_stages.items()},

@@ -37,7 +37,7 @@ def _decomposition(target: OpOverload, registry: Registry) -> Callable[..., Any]
         return registry.decompositions[target].function
     if target in _core_table():
         return _core_table()[target]
-    if _is_composite(target):
+    if is_composite(target):
         return target.decompose
     return decomposition_table.get(target)
 
@@ -64,17 +64,17 @@ def spell_out(graph: Graph) -> None:
     """Composite operators of plugins become what they are composed of: stock PyTorch has not got them."""
     for node in list(graph.nodes):
         target = node.target
-        if isinstance(target, OpOverload) and target.namespace != "aten" and _is_composite(target):
-            nodes, inner = _traced(node, target.decompose)
+        if isinstance(target, OpOverload) and target.namespace != "aten" and is_composite(target):
+            nodes, inner = traced(node, target.decompose)
             splice({}, node, inner, nodes)
 
 
-def _is_composite(target: OpOverload) -> bool:
+def is_composite(target: OpOverload) -> bool:
     name: str = target.name()  # type: ignore[no-untyped-call]
     return torch._C._dispatch_has_kernel_for_dispatch_key(name, "CompositeImplicitAutograd")
 
 
-def _traced(node: Node, function: Callable[..., Any]) -> tuple[list[Node], GraphModule]:
+def traced(node: Node, function: Callable[..., Any]) -> tuple[list[Node], GraphModule]:
     """The nodes among the arguments of a call, and what ``function`` does with them."""
     flat, spec = pytree.tree_flatten((node.args, node.kwargs))
     positions = [index for index, value in enumerate(flat) if isinstance(value, Node)]
@@ -97,7 +97,7 @@ def _traced(node: Node, function: Callable[..., Any]) -> tuple[list[Node], Graph
 def _inline(program: Program, node: Node, function: Callable[..., Any]) -> list[Node]:
     """Replaces one node by the trace of ``function``; returns the new nodes (none: it could not be traced)."""
     try:
-        nodes, inner = _traced(node, function)
+        nodes, inner = traced(node, function)
     except Unsupported as refusal:
         program.unsplit[node] = refusal
         return []

@@ -105,7 +105,7 @@ class Executor {
  public:
   Executor(nb::handle words, nb::sequence buffers,
            const std::optional<std::filesystem::path>& library, bool relaxed, uint32_t num_threads,
-           int32_t preference)
+           uint64_t loop_timeout, int32_t preference)
       : words_(words, "model words") {
     std::vector<std::span<const std::byte>> weights;
     for (nb::handle buffer : buffers) {
@@ -120,7 +120,7 @@ class Executor {
     const std::string path = library ? library->string() : loader::Library::default_path();
     const nb::gil_scoped_release unlocked;
     executor_.emplace(loader::Library::open(path), bytes, weights,
-                      loader::Options{relaxed, preference, num_threads});
+                      loader::Options{relaxed, preference, num_threads, loop_timeout});
   }
 
   nb::list run(nb::sequence inputs, const std::optional<nb::sequence>& outputs) {
@@ -329,11 +329,12 @@ NB_MODULE(_loader, m) {
       "A model compiled by an NNAPI library, ready to run; threads may share it.\n\n"
       "`words` are model words (docs/file_format.md) and `buffers` its numbered\n"
       "weights: anything with the buffer protocol, read-only maps included. Nothing\n"
-      "is copied, so they must not change. `num_threads` 0 leaves it to the library.")
+      "is copied, so they must not change. `num_threads` 0 leaves it to the library;\n"
+      "`loop_timeout` is in nanoseconds, 0 for NNAPI's default.")
       .def(nb::init<nb::handle, nb::sequence, const std::optional<std::filesystem::path>&, bool,
-                    uint32_t, int32_t>(),
+                    uint32_t, uint64_t, int32_t>(),
            "words"_a, "buffers"_a, nb::kw_only(), "library"_a = nb::none(), "relaxed"_a = false,
-           "num_threads"_a = 0, "preference"_a = int32_t{ANEURALNETWORKS_PREFER_SUSTAINED_SPEED})
+           "num_threads"_a = 0, "loop_timeout"_a = uint64_t{0}, "preference"_a = int32_t{ANEURALNETWORKS_PREFER_SUSTAINED_SPEED})
       .def(
           "run", &Executor::run, "inputs"_a, "outputs"_a = nb::none(),
           "Computes once. Inputs are C-contiguous arrays, or None for an optional input that is "

@@ -47,7 +47,7 @@ size_t Border::bytes() const { return byte_size(dims, element.size); }
 
 Executor::Executor(std::shared_ptr<const Library> library, std::span<const std::byte> words,
                    std::span<const std::span<const std::byte>> buffers, const Options& options)
-    : library_(std::move(library)) {
+    : library_(std::move(library)), loop_timeout_(options.loop_timeout) {
   const std::vector<Model> models = read_words(words, buffers);
   const Model& main = models.front();
   for (uint32_t operand : main.inputs) inputs_.push_back(border(operand, main));
@@ -92,6 +92,10 @@ Executor::Execution Executor::new_execution(bool profiling) const {
   NNAPI_CALL(ANeuralNetworksExecution_create, "", compilation_.get(), &handle);
   Execution execution(handle, library_->ANeuralNetworksExecution_free);
   if (profiling) NNAPI_CALL(nnapi_host_execution_set_profiling, "", handle, true);
+  // A library without loops needs no limit for them.
+  if (loop_timeout_ != 0 && library_->ANeuralNetworksExecution_setLoopTimeout != nullptr) {
+    NNAPI_CALL(ANeuralNetworksExecution_setLoopTimeout, "", handle, loop_timeout_);
+  }
   return execution;
 }
 

@@ -21,7 +21,8 @@ namespace nnapi::loader {
 struct Options {
   bool relaxed = false;  // float32 may be computed with the range and precision of float16
   int32_t preference = ANEURALNETWORKS_PREFER_SUSTAINED_SPEED;
-  uint32_t num_threads = 0;  // at most; 0: the library decides. Only our own library listens.
+  uint32_t num_threads = 0;   // at most; 0: the library decides. Only our own library listens.
+  uint64_t loop_timeout = 0;  // nanoseconds that a WHILE may take; 0: NNAPI's default
 };
 
 // What a model says about one of its inputs or outputs.
@@ -97,6 +98,7 @@ class Executor {
   std::vector<uint32_t> output_dims(ANeuralNetworksExecution* execution, uint32_t i) const;
 
   std::shared_ptr<const Library> library_;
+  uint64_t loop_timeout_ = 0;
   std::vector<Border> inputs_;
   std::vector<Border> outputs_;
   std::vector<int32_t> operations_;

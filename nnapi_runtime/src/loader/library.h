@@ -36,6 +36,7 @@
   OPTIONAL(ANeuralNetworksExecution_getOutputOperandRank, 29)            \
   OPTIONAL(ANeuralNetworksExecution_getOutputOperandDimensions, 29)      \
   OPTIONAL(ANeuralNetworksModel_setOperandValueFromModel, 30)            \
+  OPTIONAL(ANeuralNetworksExecution_setLoopTimeout, 30)                  \
   OPTIONAL(ANeuralNetworksExecution_setReusable, 31)                     \
   EXTRA(nnapi_host_last_error)                                           \
   EXTRA(nnapi_host_last_error_operation)                                 \
