@@ -9,11 +9,14 @@ Needs the extra ``models`` (timm and transformers). Nothing is downloaded: weigh
 from __future__ import annotations
 
 import gc
+import json
+import re
 import sys
 import tempfile
 import time
 import warnings
 from collections import Counter
+from collections.abc import Hashable
 from pathlib import Path
 
 import torch
@@ -21,9 +24,12 @@ from attrs import field, frozen
 
 import nnapi_core
 from benchmarks.architectures import ARCHITECTURES, Architecture
-from nnapi_core.verify import verify
+from nnapi_core.plugins.registry import Registry
+from nnapi_core.report import Report
+from nnapi_core.verify import Verification, verify
 
-LEVELS = (1000006, 30, 29)
+LEVELS = (27, 28, 29, 30, 31, 1000006)
+NEWEST = LEVELS[-1]
 CHAIN = (1000, 2500, 5000)
 PAGE = Path(__file__).parents[1] / "docs" / "models.md"
 
@@ -31,16 +37,19 @@ PAGE = Path(__file__).parents[1] / "docs" / "models.md"
 _PAGE = """\
 # Real models
 
-Written by `python -m benchmarks.models`. Weights are random and seeded, batch 1. Every model is converted for the
-feature levels {levels} with `fallback="cpu"`, runs on the host runtime, and is compared with eager torch.
+Written by `python -m benchmarks.models`. Weights are random and seeded, batch 1. Every model is exported once and
+converted for the feature levels {levels} with `fallback="cpu"`; each result runs on the host
+runtime and is compared with eager torch.
 
 {table}
 
 * *nodes*: those of the functional graph that run at all; what depends on weights alone is computed at conversion.
-* *on NNAPI*: their share at level {newest}, then at 30 and 29.
-* *pieces*: NNAPI models and torch programs that run one after the other (where they differ: at each level).
+* *27 …*: at that feature level, the share of the nodes that run on NNAPI, and in brackets that of the
+  multiply-accumulates where it is another.
+* *pieces*: NNAPI models and torch programs that run one after the other, at each level where they differ.
 * *largest error*: of any element at any level, over the largest value.
-* *MB*: of the `.nnapi` file. *seconds*: of conversion after `torch.export`, CPU time.
+* *MB*: of the `.nnapi` file. *seconds*: of conversion after `torch.export`, CPU time. Both, like the transposes, at
+  level {newest}.
 
 ## Transposes
 
@@ -64,6 +73,7 @@ class Conversion:
 
     nodes: int
     share: float
+    mac_share: float
     pieces: int
     transposes: int
     error: float
@@ -82,38 +92,58 @@ class Row:
     megabytes: float = 0.0
 
 
-def measured(architecture: Architecture) -> Row:
+def measured(architecture: Architecture, registry: Registry) -> Row:
     module, args = architecture.make()
     with torch.no_grad():
         expected = module(*args)
     exported = torch.export.export(module, args, strict=False)
-    newest = nnapi_core.explain(exported, args, feature_level=LEVELS[0])
+    newest = nnapi_core.explain(exported, args, feature_level=NEWEST, registry=registry)
     at: dict[int, Conversion] = {}
+    compared: dict[Hashable, Verification] = {}
     megabytes = 0.0
     for level in LEVELS:
         start = time.process_time()
-        converted = nnapi_core.convert(exported, args, feature_level=level)
+        converted = nnapi_core.convert(exported, args, feature_level=level, registry=registry)
         seconds = time.process_time() - start
-        if level == LEVELS[0]:
+        # The newest one is run in any case, from its file.
+        if level == NEWEST:
             with tempfile.TemporaryDirectory() as folder:
                 path = Path(folder) / "model.nnapi"
                 converted.save(path)
                 megabytes = path.stat().st_size / 1e6
-        result = verify(converted, args, expected)
-        report = converted.report
-        at[level] = Conversion(
-            nodes=sum(row.device != "folded" for row in report.nodes),
-            share=report.share,
-            pieces=len(report.stages),
-            transposes=report.transposes,
-            error=max(output.relative for output in result.outputs),
-            limit=result.limit,
-            seconds=seconds,
-            refusals=Counter(f"`{row.target}`: {row.reason}" for row in report.refused()),
-        )
+        same = _content(converted)
+        if same not in compared:
+            compared[same] = verify(converted, args, expected)
+        at[level] = _conversion(converted.report, compared[same], seconds)
         del converted
         gc.collect()
     return Row(architecture, at, newest.transposes, megabytes)
+
+
+def _content(converted: nnapi_core.Converted) -> Hashable:
+    """Conversions for two levels that say the same run the same: one comparison is enough."""
+    manifest = {**converted.parts.manifest, "feature_level": 0}
+    keys = tuple(one.key for one in converted.parts.weights.constants)
+    named = [str(key) for key in keys if not isinstance(key, int)]
+    return json.dumps(manifest), tuple(converted.parts.models.values()), tuple(named)
+
+
+def _conversion(report: Report, result: Verification, seconds: float) -> Conversion:
+    return Conversion(
+        nodes=sum(row.device != "folded" for row in report.nodes),
+        share=report.share,
+        mac_share=report.mac_share,
+        pieces=len(report.stages),
+        transposes=report.transposes,
+        error=max(output.relative for output in result.outputs),
+        limit=result.limit,
+        seconds=seconds,
+        # The level itself stands beside each count.
+        refusals=Counter(
+            re.sub(r" \(target=\d+\)", "", f"`{row.target}`: {row.reason}")
+            for row in report.refused()
+        ),
+    )
 
 
 class Chain(torch.nn.Module):
@@ -139,18 +169,13 @@ def chain_seconds(length: int) -> float:
 
 
 def table(rows: list[Row]) -> list[str]:
-    newest, *older = LEVELS
+    levels = " | ".join(map(str, LEVELS))
     lines = [
-        "| model | from | | nodes | on NNAPI | at 30 | at 29 | pieces | transposes | as lowered | "
-        "largest error | MB | seconds |",
-        "|---|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
+        f"| model | from | | nodes | {levels} | pieces | transposes | as lowered | largest error | MB | seconds |",
+        f"|---|---|---|--:|{'--:|' * len(LEVELS)}--:|--:|--:|--:|--:|--:|",
     ]
     for row in rows:
-        now = row.at[newest]
-        shares = [
-            f"{100 * now.share:.1f} %",
-            *(f"{100 * row.at[one].share:.1f} %" for one in older),
-        ]
+        now = row.at[NEWEST]
         pieces = [row.at[level].pieces for level in LEVELS]
         error = max(one.error for one in row.at.values())
         cells = [
@@ -158,7 +183,7 @@ def table(rows: list[Row]) -> list[str]:
             row.architecture.source,
             row.architecture.note,
             now.nodes,
-            *shares,
+            *(_share(row.at[level]) for level in LEVELS),
             " / ".join(map(str, pieces)) if len(set(pieces)) > 1 else pieces[0],
             now.transposes,
             row.lowered_transposes,
@@ -170,22 +195,30 @@ def table(rows: list[Row]) -> list[str]:
     return lines
 
 
+def _share(one: Conversion) -> str:
+    nodes, macs = f"{100 * one.share:.1f}", f"{100 * one.mac_share:.1f}"
+    return f"{nodes} %" if nodes == macs else f"{nodes} % ({macs} %)"
+
+
 def left_on_the_cpu(rows: list[Row]) -> list[str]:
+    """A line for each reason of a model, with how many nodes it holds at each level."""
     lines = []
     for row in rows:
-        for level in LEVELS:
-            for reason, count in row.at[level].refusals.most_common():
-                lines.append(f"* {row.architecture.name}, level {level}: {count} × {reason}")
+        reasons = dict.fromkeys(reason for one in row.at.values() for reason in one.refusals)
+        for reason in reasons:
+            counts = {level: row.at[level].refusals[reason] for level in LEVELS}
+            at = ", ".join(f"{count} at {level}" for level, count in counts.items() if count)
+            lines.append(f"* {row.architecture.name}: {reason} ({at})")
     return lines or ["None."]
 
 
 def page(rows: list[Row], chain: dict[int, float]) -> str:
     return _PAGE.format(
         levels=", ".join(map(str, LEVELS)),
-        newest=LEVELS[0],
+        newest=NEWEST,
         table="\n".join(table(rows)),
         before=sum(row.lowered_transposes for row in rows),
-        after=sum(row.at[LEVELS[0]].transposes for row in rows),
+        after=sum(row.at[NEWEST].transposes for row in rows),
         left="\n".join(left_on_the_cpu(rows)),
         chain=", ".join(
             f"{1000 * seconds / length:.2f} s ({length} nodes)" for length, seconds in chain.items()
@@ -196,9 +229,10 @@ def page(rows: list[Row], chain: dict[int, float]) -> str:
 def main(names: list[str]) -> int:
     warnings.simplefilter("ignore")
     chosen = [one for one in ARCHITECTURES if not names or any(name in one.name for name in names)]
+    registry = Registry.collect()
     rows = []
     for architecture in chosen:
-        row = measured(architecture)
+        row = measured(architecture, registry)
         rows.append(row)
         print(*table([row])[2:], *left_on_the_cpu([row]), sep="\n", flush=True)
     wrong = [

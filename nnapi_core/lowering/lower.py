@@ -19,6 +19,7 @@ from nnapi_core.graph.quantized import is_dequantize, is_quantize
 from nnapi_core.lowering.context import Context
 from nnapi_core.lowering.control_flow import lower_control_flow
 from nnapi_core.lowering.folding import folded, without_elements
+from nnapi_core.lowering.image_users import led_to_images
 from nnapi_core.lowering.integers import IntegerForm, integer_form
 from nnapi_core.lowering.value import MOST_DIMS, TensorSpec, Value
 from nnapi_core.nnapi.builder import Builder, Ref
@@ -98,6 +99,7 @@ class Lowerer:
         self._registry = registry
         self._target = target
         self._scope = scope
+        self._images: set[Node] | None = None
         self._values: dict[Node, Any] = {}
         self._arranged: dict[tuple[Any, ...], Value] = {}
         # Numbers of quantised tensors, and tensors from outside that are quantised when they enter.
@@ -165,7 +167,7 @@ class Lowerer:
         if (constants := folded(node, arguments, specs)) is not None:
             return constants
         nn = self._context(node, specs)
-        order = self._arrange_all(nn, lowering.layout, arguments)
+        order = self._arrange_all(node, nn, lowering.layout, arguments)
         nn.outs = tuple(
             evolve(spec, order=order if spec.rank == 4 else Order.TORCH) for spec in specs
         )
@@ -332,14 +334,22 @@ class Lowerer:
         """Says what a placeholder is."""
         self._values[node] = value
 
-    def _arrange_all(self, nn: Context, layout: Layout, arguments: dict[str, Any]) -> Order:
+    def _entering_order(self, node: Node) -> Order:
+        """Of operands that all come from outside, for a call that takes either: what the result is used for decides."""
+        if self._images is None:
+            self._images = led_to_images(self.program.graph, self._registry.lowerings)
+        return Order.CHANNELS_LAST if node in self._images else Order.TORCH
+
+    def _arrange_all(
+        self, node: Node, nn: Context, layout: Layout, arguments: dict[str, Any]
+    ) -> Order:
         """Puts the operands into the order that the policy asks for; returns the order of the results."""
         given = list(_tensors(arguments.values()))
         match layout:
             case Layout.IMAGE:
                 order = Order.CHANNELS_LAST
             case Layout.SAME:
-                order = _common_order(given)
+                order = _common_order(given) or self._entering_order(node)
             case _:
                 order = Order.TORCH
         rank = max((one.spec.rank for one in given), default=0)
@@ -498,8 +508,8 @@ def _tensors(arguments: Iterable[Any]) -> Iterable[Value | _Outside]:
             yield from _tensors(argument)
 
 
-def _common_order(given: Sequence[Value | _Outside]) -> Order:
-    """The order that moves the fewest elements; channels last where nothing moves either way."""
+def _common_order(given: Sequence[Value | _Outside]) -> Order | None:
+    """The order that moves the fewest elements; channels last where nothing moves either way. None: all are free."""
     cost = {Order.TORCH: 0, Order.CHANNELS_LAST: 0}
     placed = 0
     for one in given:
@@ -509,7 +519,9 @@ def _common_order(given: Sequence[Value | _Outside]) -> Order:
         count = one.spec.count if one.spec.is_static else 1
         for order in cost:
             cost[order] += 0 if one.order is order else count
-    if not placed or cost[Order.TORCH] < cost[Order.CHANNELS_LAST]:
+    if not placed:
+        return None
+    if cost[Order.TORCH] < cost[Order.CHANNELS_LAST]:
         return Order.TORCH
     return Order.CHANNELS_LAST
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nnapi_core.driver import convert
 from nnapi_core.errors import Unsupported
 from nnapi_core.lowering.merging import merged_runs, merged_shape, stored_alike
 from nnapi_core.lowering.transposes import transposes
@@ -48,3 +51,22 @@ def test_merged_operands_broadcast_to_the_merged_result(data: Any, shape: list[i
         merged = len(out) - 3
         lead = [np.prod(((1,) * len(out) + tuple(one))[-len(out) :][:merged]) for one in operands]
         assert all(size in (1, np.prod(out[:merged])) for size in lead)
+
+
+class Normalised(torch.nn.Module):
+    """What comes before the first convolution is computed in the convolution's order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = torch.nn.Conv2d(3, 4, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.conv((x - 0.5) * 2.0)
+
+
+@pytest.mark.parametrize("level", [27, 29])
+def test_an_image_enters_in_the_order_of_what_it_leads_to(level: int) -> None:
+    converted = convert(
+        Normalised().eval(), (torch.randn(1, 3, 8, 8),), feature_level=level, fallback="error"
+    )
+    assert converted.report.transposes == 0
