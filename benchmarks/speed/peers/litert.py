@@ -60,6 +60,23 @@ def load(case: str, precision: str, path: Path, threads: int, input: np.ndarray)
 
     interpreter = Interpreter(str(path), num_threads=threads)
     interpreter.allocate_tensors()
-    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], _arranged(input))
-    output = interpreter.get_output_details()[0]["index"]
-    return Run(interpreter.invoke, lambda: interpreter.get_tensor(output))
+    (given,), (result,) = interpreter.get_input_details(), interpreter.get_output_details()
+    interpreter.set_tensor(given["index"], _quantised(_arranged(input), given))
+    return Run(interpreter.invoke, lambda: _real(interpreter.get_tensor(result["index"]), result))
+
+
+def _quantised(array: np.ndarray, detail: dict[str, Any]) -> np.ndarray:
+    """Its models in integers take integers."""
+    scale, zero_point = detail["quantization"]
+    if detail["dtype"] == np.float32:
+        return array
+    limits = np.iinfo(detail["dtype"])
+    rounded = np.round(array / scale) + zero_point
+    return np.clip(rounded, limits.min, limits.max).astype(detail["dtype"])
+
+
+def _real(array: np.ndarray, detail: dict[str, Any]) -> np.ndarray:
+    scale, zero_point = detail["quantization"]
+    if array.dtype == np.float32:
+        return array
+    return (array.astype(np.float32) - zero_point) * np.float32(scale)
