@@ -24,13 +24,13 @@ from attrs import field, frozen
 
 import nnapi_core
 from benchmarks.architectures import ARCHITECTURES, Architecture
+from benchmarks.conversion import CHAIN, chain
 from nnapi_core.plugins.registry import Registry
 from nnapi_core.report import Report
 from nnapi_core.verify import Verification, verify
 
 LEVELS = (27, 28, 29, 30, 31, 1000006)
 NEWEST = LEVELS[-1]
-CHAIN = (1000, 2500, 5000)
 PAGE = Path(__file__).parents[1] / "docs" / "models.md"
 
 
@@ -146,28 +146,6 @@ def _conversion(report: Report, result: Verification, seconds: float) -> Convers
     )
 
 
-class Chain(torch.nn.Module):
-    """Additions and products, one after the other."""
-
-    def __init__(self, length: int) -> None:
-        super().__init__()
-        self.length = length
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        for index in range(self.length // 2):
-            x = (x + 0.5) * (1.0 + index % 3)
-        return x
-
-
-def chain_seconds(length: int) -> float:
-    """Seconds of conversion, without torch.export, of a chain of that many nodes."""
-    args = (torch.zeros(1, 8),)
-    exported = torch.export.export(Chain(length), args, strict=False)
-    start = time.process_time()
-    nnapi_core.convert(exported, args, fallback="error")
-    return time.process_time() - start
-
-
 def table(rows: list[Row]) -> list[str]:
     levels = " | ".join(map(str, LEVELS))
     lines = [
@@ -242,7 +220,7 @@ def main(names: list[str]) -> int:
         if not one.error <= one.limit
     ]
     if not names:
-        PAGE.write_text(page(rows, {length: chain_seconds(length) for length in CHAIN}))
+        PAGE.write_text(page(rows, {length: chain(length)["seconds"] for length in CHAIN}))
         print(f"wrote {PAGE}")
     print("\n".join(wrong))
     return 1 if wrong else 0
