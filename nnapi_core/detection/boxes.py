@@ -49,14 +49,19 @@ def suppressed(boxes: Tensor, scores: Tensor, threshold: float) -> Tensor:
     Their positions by falling score; equal scores by position.
     """
     order = torch.argsort(scores, descending=True, stable=True)
-    ranked = boxes[order]
-    free = np.ones(len(order), dtype=bool)
+    x1, y1, x2, y2 = boxes[order].numpy().T
+    areas = (x2 - x1) * (y2 - y1)
+    left = np.arange(len(order))
     kept: list[int] = []
-    for number in range(len(order)):
-        if free[number]:
-            kept.append(number)
-            rest = overlaps(ranked[number : number + 1], ranked[number + 1 :])[0]
-            free[number + 1 :] &= ~(rest.double() > threshold).numpy()
+    while len(left):
+        one, left = left[0], left[1:]
+        kept.append(int(one))
+        width = np.minimum(x2[one], x2[left]) - np.maximum(x1[one], x1[left])
+        height = np.minimum(y2[one], y2[left]) - np.maximum(y1[one], y1[left])
+        both = np.maximum(width, np.float32(0)) * np.maximum(height, np.float32(0))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            overlap = both / (areas[one] + areas[left] - both)
+        left = left[~(overlap.astype(np.float64) > threshold)]
     return order[torch.tensor(kept, dtype=torch.int64)]
 
 
@@ -67,7 +72,7 @@ def decoded(boxes: Tensor, deltas: Tensor, weights: Sequence[float], limit: floa
     """
     size = (boxes[:, 2:] - boxes[:, :2]).clamp(min=0)
     centre = boxes[:, :2] + 0.5 * size
-    each = deltas.reshape(len(boxes), -1, 4) / deltas.new_tensor(weights)
+    each = deltas.reshape(len(boxes), deltas.shape[1] // 4, 4) / deltas.new_tensor(weights)
     moved = each[..., :2] * size[:, None] + centre[:, None]
     half = 0.5 * (each[..., 2:].clamp(max=limit).exp() * size[:, None])
     return torch.cat([moved - half, moved + half], dim=-1).flatten(1)

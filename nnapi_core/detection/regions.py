@@ -80,13 +80,15 @@ def _averages(
     (y, row, y_valid), (x, column, x_valid) = (
         _weighed(start[:, k], extent[:, k], size[k], count[k], input.shape[2 + k]) for k in (0, 1)
     )
-    features = input.permute(0, 2, 3, 1)
-    pick = images[:, None, None]
+    # The channels of each cell, by its number.
+    cells = input.permute(0, 2, 3, 1).reshape(-1, input.shape[1])
+    first = images[:, None, None] * (input.shape[2] * input.shape[3])
     total = None
     for rows, down in ((row, 1 - y), ((row + 1).clamp(max=input.shape[2] - 1), y)):
         for columns, right in ((column, 1 - x), ((column + 1).clamp(max=input.shape[3] - 1), x)):
             weight = (down * y_valid)[:, :, None] * (right * x_valid)[:, None, :]
-            taken = weight[..., None] * features[pick, rows[:, :, None], columns[:, None, :]]
+            at = first + rows[:, :, None] * input.shape[3] + columns[:, None, :]
+            taken = weight[..., None] * cells[at]
             total = taken if total is None else total + taken
     assert total is not None
     parts = total.reshape(len(images), size[0], count[0], size[1], count[1], -1)

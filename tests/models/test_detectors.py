@@ -1,0 +1,213 @@
+"""Whole detectors: prepared, converted in one piece, and compared with eager torch as sets of detections."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+import nnapi_core
+import nnapi_runtime
+from examples.detectors.backbones import mobilenet_v3_fpn, resnet50_fpn
+from examples.detectors.boxes import Images
+from examples.detectors.matching import Agreement, agreement
+from examples.detectors.rcnn import MOBILENET_ANCHORS, RCNN, RESNET_ANCHORS, RegionPool
+from examples.detectors.seeded import seeded
+from examples.detectors.ssdlite import SSDLite
+from nnapi_core.detection import finish, prepare
+from nnapi_core.detection.region_heads import RegionFeatures, level_thresholds
+from nnapi_core.detection.results import heatmaps_to_keypoints, paste_masks
+from tests.models.torchvision_source import detection_models
+
+SIZE = (320, 352)
+CROPS = 2
+
+
+def pieces(count: int = CROPS) -> list[Tensor]:
+    pytest.importorskip("PIL", reason="scikit-learn reads its photographs with Pillow")
+    from examples.detectors.photographs import crops
+
+    return list(crops(*SIZE, count))
+
+
+def mobile(**options: Any) -> RCNN:
+    return RCNN(
+        mobilenet_v3_fpn(),
+        MOBILENET_ANCHORS,
+        image_size=(320, 640),
+        proposals=(60, 40),
+        detections=12,
+        **options,
+    )
+
+
+MODELS = {
+    "ssdlite": SSDLite,
+    "mask": lambda: mobile(masks=True),
+    "keypoints": lambda: mobile(classes=2, keypoints=5),
+}
+
+
+@pytest.fixture(scope="module", params=MODELS)
+def detector(request: pytest.FixtureRequest) -> Any:
+    """The eager model, the prepared one, the converted one, and images."""
+    images = pieces()
+    model = seeded(MODELS[request.param](), images[0])
+    prepared = prepare(model, SIZE)
+    converted = nnapi_core.convert(prepared, (images[0][None],), feature_level=29, fallback="error")
+    return request.param, model, prepared, converted, images
+
+
+def test_a_detector_is_one_piece_and_finds_what_torch_finds(detector: Any) -> None:
+    _, model, prepared, converted, images = detector
+    assert [stage["kind"] for stage in converted.parts.manifest["stages"]] == ["nnapi"]
+    total = Agreement(0, 0)
+    for image in images:
+        with torch.no_grad():
+            theirs = model([image])[0]
+        assert len(theirs["labels"]) > 2
+        ours = finish(converted(image[None]), SIZE, resized=prepared.transform.resized)
+        assert set(ours) == set(theirs)
+        total += agreement(ours, theirs)
+        if "keypoints" in theirs and total.share == 1:
+            assert (ours["keypoints"] - theirs["keypoints"]).abs().max() < 0.05
+    assert total.share >= 0.99, total
+    assert total.mask_difference < 1e-3
+
+
+def test_a_detector_runs_in_stock_torch(detector: Any, tmp_path: Path) -> None:
+    name, _, _, converted, images = detector
+    if name == "keypoints":
+        pytest.skip("the other two have the same kinds of results")
+    converted.save(tmp_path / "detector.ptl")
+    torch.save(images[1][None], tmp_path / "image.pt")
+    program = (
+        "import ctypes, sys, torch\n"
+        "from torch.jit.mobile import _load_for_lite_interpreter as load\n"
+        "library, folder = sys.argv[1:]\n"
+        "ctypes.CDLL(library, mode=ctypes.RTLD_GLOBAL)\n"
+        "found = load(folder + '/detector.ptl')(torch.load(folder + '/image.pt'))\n"
+        "assert not [name for name in sys.modules if name.startswith('nnapi')]\n"
+        "torch.save(dict(found), folder + '/found.pt')\n"
+    )
+    library = str(nnapi_runtime.host_library())
+    subprocess.run([sys.executable, "-c", program, library, str(tmp_path)], check=True)
+    found = torch.load(tmp_path / "found.pt")
+    expected = converted(images[1][None])
+    assert set(found) == set(expected)
+    for key, tensor in expected.items():
+        assert torch.equal(found[key], tensor), key
+
+
+def test_nothing_found_is_a_result_too() -> None:
+    (image,) = pieces(1)
+    model = seeded(mobile(masks=True), image)
+    model.roi_heads.score_thresh = 0.9999999
+    converted = nnapi_core.convert(prepare(model, SIZE), (image[None],), fallback="error")
+    found = converted(image[None])
+    assert not found["labels"].any() and not found["boxes"].any() and not found["scores"].any()
+    assert finish(found, SIZE)["masks"].shape == (0, 1, *SIZE)
+
+
+def test_keypoints_on_nnapi() -> None:
+    (image,) = pieces(1)
+    model = seeded(mobile(classes=2, keypoints=5), image)
+    prepared = prepare(model, SIZE, keypoints=True)
+    converted = nnapi_core.convert(prepared, (image[None],), fallback="error")
+    assert converted.report.operations["HEATMAP_MAX_KEYPOINT"] == 1
+    with torch.no_grad():
+        theirs = model([image])[0]
+    ours = finish(converted(image[None]), SIZE)
+    assert ours["keypoints"].shape == theirs["keypoints"].shape
+
+
+def test_a_pyramid_of_four_levels_takes_each_region_from_its_own() -> None:
+    generator = torch.Generator().manual_seed(0)
+    features = {str(k): torch.randn(1, 4, 64 >> k, 80 >> k, generator=generator) for k in range(4)}
+    low = torch.rand(60, 2, generator=generator) * torch.tensor([320.0, 256.0])
+    extent = torch.rand(60, 2, generator=generator) ** 3 * 300
+    boxes = torch.cat([low, (low + extent).minimum(torch.tensor([320.0, 256.0]))], dim=1)
+    pool = RegionPool(3)
+
+    theirs = pool(features, [boxes], Images(torch.zeros(1, 3, 256, 320), [(256, 320)]))
+    ours = RegionFeatures(pool, (256, 320))(features, boxes)
+    assert torch.allclose(ours, theirs, atol=1e-5)
+
+
+@given(st.floats(1.0, 2000.0, width=32))
+def test_levels_step_where_torchvisions_formula_does(size: float) -> None:
+    thresholds = level_thresholds(2, 5, 224, 4)
+    for number in (size, *thresholds, *(t * (1 - 2**-24) for t in thresholds)):
+        one = torch.tensor(number)
+        formula = torch.floor(4 + torch.log2(one / 224) + torch.tensor(1e-6)).clamp(2, 5) - 2
+        assert sum(bool(one >= t) for t in thresholds) == int(formula)
+
+
+def test_resnet_weights_have_torchvisions_names() -> None:
+    names = set(RCNN(resnet50_fpn(), RESNET_ANCHORS, masks=True).state_dict())
+    assert {
+        "backbone.body.layer4.2.conv3.weight",
+        "backbone.fpn.inner_blocks.3.0.weight",
+        "rpn.head.conv.0.0.weight",
+        "roi_heads.box_predictor.bbox_pred.bias",
+        "roi_heads.mask_head.3.0.weight",
+        "roi_heads.mask_predictor.mask_fcn_logits.weight",
+    } <= names
+
+
+def test_torchvisions_own_definitions() -> None:
+    """The same weights in torchvision's model: the same names, the same detections, and it converts as well."""
+    models = detection_models()
+    images = pieces()
+    ours = seeded(SSDLite(), images[0])
+    theirs = models.ssdlite320_mobilenet_v3_large(weights=None, weights_backbone=None)
+    found = theirs.load_state_dict(ours.state_dict())
+    assert not found.missing_keys and not found.unexpected_keys
+    converted = nnapi_core.convert(
+        prepare(theirs.eval(), SIZE), (images[0][None],), fallback="error"
+    )
+    with torch.no_grad():
+        expected = theirs([images[1]])[0]
+        assert agreement(ours([images[1]])[0], expected).share == 1
+    assert agreement(finish(converted(images[1][None]), SIZE), expected).share >= 0.99
+
+
+# ---- on the CPU
+
+
+def test_masks_cover_their_boxes() -> None:
+    boxes = torch.tensor(
+        [[10.0, 20.0, 29.0, 39.0], [-8.0, 50.0, 11.0, 90.0], [300.0, 5.0, 400.0, 6.0]]
+    )
+    pasted = paste_masks(torch.ones(3, 1, 14, 14), boxes, (64, 96))
+    assert pasted.shape == (3, 1, 64, 96)
+    assert bool((pasted[0, 0, 21:39, 11:29] > 0.999).all()) and not pasted[0, 0, :18].any()
+    assert bool((pasted[1, 0, 53:, :10] > 0.999).all()) and not pasted[1, 0, :, 16:].any()
+    assert not pasted[2].any()
+
+
+def test_keypoints_are_where_the_maps_are_highest() -> None:
+    maps = torch.zeros(1, 2, 8, 8)
+    maps[0, 0, 2, 5] = maps[0, 1, 7, 0] = 3.0
+    places, heights = heatmaps_to_keypoints(maps, torch.tensor([[100.0, 200.0, 180.0, 280.0]]))
+    assert (places[0, 0, :2] - torch.tensor([155.0, 225.0])).abs().max() <= 1
+    assert (places[0, 1, :2] - torch.tensor([105.0, 275.0])).abs().max() <= 5
+    assert bool((heights > 2.5).all())
+
+
+def test_what_is_no_detector_is_refused() -> None:
+    with pytest.raises(nnapi_core.ConversionError, match="roi_heads"):
+        prepare(nn.Linear(1, 1), (8, 8))
+
+
+def test_another_size_is_refused() -> None:
+    prepared = prepare(SSDLite().eval(), (64, 64))
+    with pytest.raises(nnapi_core.ConversionError, match="prepare it for this size"):
+        prepared(torch.zeros(1, 3, 64, 65))
