@@ -16,7 +16,7 @@ from nnapi_core.artifact.nnapi_file import save_nnapi
 from nnapi_core.artifact.parts import Parts, make_parts
 from nnapi_core.artifact.torchscript import save_torchscript
 from nnapi_core.errors import ConversionError, Unsupported
-from nnapi_core.flexible.at_sizes import AtSizes
+from nnapi_core.flexible.at_sizes import AtSizes, Lower
 from nnapi_core.flexible.choose import convert_flexible
 from nnapi_core.flexible.strategy import Strategy
 from nnapi_core.graph.export import export, prepare
@@ -157,23 +157,15 @@ def convert(
         ]
         return AtSizes(program, found, models)
 
-    if is_flexible(exported):
-        flexible = convert_flexible(
-            exported,
-            dim_specs(module, example_args, dynamic_shapes),
-            lowered,
-            relaxed=relax_float32_to_float16,
-            fixed=sizes,
-            strategy=shape_strategy,
-        )
-        one, parts = flexible.at_example, flexible.parts
-        report = flexible_report(flexible, feature_level)
-    else:
-        if sizes is not None or shape_strategy is not None:
-            raise ConversionError("the model has no free dimensions; name them in dynamic_shapes=")
-        one = lowered(exported, {})
-        parts = make_parts(one.program, one.partition, one.models, relaxed=relax_float32_to_float16)
-        report = make_report(one.program, one.partition, parts, feature_level)
+    one, parts, report = _converted(
+        exported,
+        dim_specs(module, example_args, dynamic_shapes),
+        lowered,
+        relaxed=relax_float32_to_float16,
+        sizes=sizes,
+        strategy=shape_strategy,
+        level=feature_level,
+    )
     if fallback == "error" and one.partition.refusals:
         raise refusal_error(one.partition)
     registry.report_hook(report=report)
@@ -186,22 +178,57 @@ def explain(
     *,
     feature_level: int = 29,
     dynamic_shapes: Any = None,
+    sizes: Sequence[Mapping[str, int]] | None = None,
     quantized_io: bool = False,
     device_profile: DeviceProfile | None = None,
     islands: IslandRule = DEFAULT_RULE,
     registry: Registry | None = None,
 ) -> Report:
-    """Which node would run where, and why not; writes and computes nothing."""
+    """Which node would run where, and why not; writes nothing."""
     registry = registry or Registry.collect()
     target = _target(feature_level, device_profile)
     exported = export(module, example_args, dynamic_shapes=dynamic_shapes)
-    program = prepare(exported, registry, level=target.level, quantized_io=quantized_io)
-    found = partition(program, registry, target, islands)
-    models = [None if stage.lowered is None else stage.lowered.model for stage in found.stages]
-    parts = make_parts(program, found, models, relaxed=False)
-    report = make_report(program, found, parts, feature_level)
+
+    def lowered(exported: ExportedProgram, given_back: Mapping[str, Unsupported]) -> AtSizes:
+        program = prepare(exported, registry, level=target.level, quantized_io=quantized_io)
+        found = partition(program, registry, target, islands, given_back=given_back)
+        models = [None if stage.lowered is None else stage.lowered.model for stage in found.stages]
+        return AtSizes(program, found, models)
+
+    _, _, report = _converted(
+        exported,
+        dim_specs(module, example_args, dynamic_shapes),
+        lowered,
+        relaxed=False,
+        sizes=sizes,
+        strategy=None,
+        level=feature_level,
+    )
     report.notes.append("Operations are as lowered: a conversion fuses some and drops transposes.")
     return report
+
+
+def _converted(
+    exported: ExportedProgram,
+    specs: Sequence[Any],
+    lowered: Lower,
+    *,
+    relaxed: bool,
+    sizes: Sequence[Mapping[str, int]] | None,
+    strategy: Strategy | None,
+    level: int,
+) -> tuple[AtSizes, Parts, Report]:
+    """The one way for fixed sizes, or the best of those for free ones."""
+    if is_flexible(exported):
+        flexible = convert_flexible(
+            exported, specs, lowered, relaxed=relaxed, fixed=sizes, strategy=strategy
+        )
+        return flexible.at_example, flexible.parts, flexible_report(flexible, level)
+    if sizes is not None or strategy is not None:
+        raise ConversionError("the model has no free dimensions; name them in dynamic_shapes=")
+    one = lowered(exported, {})
+    parts = make_parts(one.program, one.partition, one.models, relaxed=relaxed)
+    return one, parts, make_report(one.program, one.partition, parts, level)
 
 
 def _target(feature_level: int, profile: DeviceProfile | None) -> Target:

@@ -74,7 +74,21 @@ class SizeRow:
     least: int
     most: int | None
     where: str
-    """The input dimension that says it, ``x:2``, or the node that counts it."""
+    """What says it: ``x:2`` is dimension 2 of the input ``x``, or of a tensor that is counted."""
+
+    @classmethod
+    def of(cls, size: dict[str, Any]) -> SizeRow:
+        """From the manifest's entry."""
+        place = f"{size['of']}:{size['dim']}"
+        if size["factor"] != 1:
+            place += f" = {size['factor']} * {size['name']}"
+        if size["offset"]:
+            place += f" + {size['offset']}"
+        return cls(size["name"], size["min"], size["max"], place)
+
+    def __str__(self) -> str:
+        most = "or more" if self.most is None else f"to {self.most}"
+        return f"{self.name} {self.least} {most} ({self.where})"
 
 
 @define
@@ -215,17 +229,11 @@ def flexible_report(flexible: Flexible, level: int) -> Report:
     report.feature_level = flexible.parts.manifest["feature_level"]
     report.weight_bytes = sum(one.nbytes for one in flexible.parts.weights.constants)
     report.shape_strategy = flexible.strategy.value
-    report.sizes = [
-        SizeRow(one["name"], one["min"], one["max"], f"{one['of']}:{one['dim']}")
-        for one in flexible.parts.manifest["sizes"]
-    ]
-    ranges = ", ".join(
-        f"{row.name} {row.least} to {'any' if row.most is None else row.most}"
-        for row in report.sizes
-    )
+    report.sizes = list(map(SizeRow.of, flexible.parts.manifest["sizes"]))
     variants = len(flexible.parts.manifest.get("variants", ()))
-    models = f", in {variants} variants" if variants else ""
-    report.notes += [f"free sizes: {ranges}; told at {report.shape_strategy}{models}"]
+    models = f", {variants} variants" if variants else ""
+    ranges = "; ".join(map(str, report.sizes))
+    report.notes += [f"free sizes ({report.shape_strategy}{models}): {ranges}"]
     report.notes += flexible.reasons
     return report
 

@@ -14,7 +14,7 @@ from nnapi_runtime.errors import ModelError
 from nnapi_runtime.free_sizes import Size, sizes_of
 from nnapi_runtime.manifest import Border, NnapiStage, Patches
 from nnapi_runtime.stages import Cost, NnapiRunner, Values
-from nnapi_runtime.tensors import Array, to_tensor
+from nnapi_runtime.tensors import Array, to_array, to_tensor
 
 # How many compiled models a stage keeps, one for each of the latest sizes.
 KEPT = 8
@@ -47,14 +47,24 @@ class FlexibleRunner:
 
     def run(self, values: Values, as_tensors: bool) -> None:
         sizes = sizes_of(self._sizes, values)
-        outputs = [_at(border, sizes) for border in self._stage.outputs]
-        if 0 in sizes.values() and all(0 in border.shape for border in outputs):
-            # NNAPI has no tensors without elements, and there is nothing to compute.
-            for border in outputs:
-                empty = np.empty([dim or 0 for dim in border.shape], border.dtype)
-                values[border.value] = to_tensor(empty) if as_tensors else empty
+        if 0 not in sizes.values():
+            self._runner(sizes).run(values, as_tensors)
             return
-        self._runner(sizes).run(values, as_tensors)
+        # NNAPI has no tensors without elements. At a size of 1 it computes what does not depend on the size.
+        inner = {name: max(size, 1) for name, size in sizes.items()}
+        given = dict(values)
+        for border in self._stage.inputs:
+            if border.dims is not None and 0 in values[border.value].shape:
+                shape = [dim.at(inner) for dim in border.dims]
+                given[border.value] = np.zeros(shape, to_array(values[border.value]).dtype)
+        outputs = [_at(border, sizes) for border in self._stage.outputs]
+        if not all(0 in border.shape for border in outputs):
+            self._runner(inner).run(given, as_tensors)
+        for border in outputs:
+            if 0 in border.shape:
+                empty = np.empty([dim or 0 for dim in border.shape], border.dtype)
+                given[border.value] = to_tensor(empty) if as_tensors else empty
+            values[border.value] = given[border.value]
 
     def profile(self, values: Values) -> list[Cost]:
         return self._runner(sizes_of(self._sizes, values)).profile(values)

@@ -11,7 +11,7 @@ from nnapi_runtime.errors import ArgumentError, ModelError
 from nnapi_runtime.json_fields import Field
 
 # A number, the name of a size, or an operator and its operands.
-_Tree = int | str | tuple[Any, ...]
+_Tree = int | float | str | tuple[Any, ...]
 _DEEPEST = 64
 _INT64 = (-(2**63), 2**63 - 1)
 
@@ -53,6 +53,8 @@ class Size:
     dim: int
     factor: int
     offset: int
+    example: int
+    """One that the model has run at."""
 
     @classmethod
     def parse(cls, field: Field) -> Size:
@@ -65,6 +67,7 @@ class Size:
             dim=field["dim"].integer(0, 255),
             factor=field["factor"].integer(1, 2**31 - 1),
             offset=field["offset"].integer(-(2**31), 2**31 - 1),
+            example=field["example"].integer(0, 2**31 - 1),
         )
 
     def given_by(self, values: Mapping[str, Any]) -> int:
@@ -132,6 +135,8 @@ _OPERATORS: dict[str, Callable[..., int]] = {
     "%": lambda a, b: a % b,
     "min": lambda *given: min(given),
     "max": lambda *given: max(given),
+    # As torch computes sizes by a scale: in float64, and cut off.
+    "scaled": lambda size, factor: int(size * factor),
 }
 
 
@@ -139,9 +144,14 @@ def _tree(field: Field, names: frozenset[str], depth: int) -> _Tree:
     if field.is_list():
         items = field.items()
         operator = items[0].text() if items else ""
-        fits = len(items) == 3 or (len(items) > 1 and operator not in ("//", "%"))
+        fits = len(items) == 3 or (len(items) > 1 and operator not in ("//", "%", "scaled"))
         if operator not in _OPERATORS or not fits or depth == 0:
             raise field.refuse(f"one of {', '.join(_OPERATORS)} and its operands")
+        if operator == "scaled":
+            factor = items[2].number()
+            if not 0 <= factor < 2**31:
+                raise items[2].refuse("a factor from 0 to 2^31")
+            return (operator, _tree(items[1], names, depth - 1), factor)
         return (operator, *(_tree(item, names, depth - 1) for item in items[1:]))
     if field.is_text():
         if field.text() not in names:
@@ -151,8 +161,8 @@ def _tree(field: Field, names: frozenset[str], depth: int) -> _Tree:
 
 
 def _value(tree: _Tree, sizes: Mapping[str, int]) -> int:
-    if isinstance(tree, int):
-        return tree
+    if isinstance(tree, (int, float)):
+        return tree  # type: ignore[return-value]  # a factor, for "scaled" alone
     if isinstance(tree, str):
         return sizes[tree]
     return int(_OPERATORS[tree[0]](*(_value(one, sizes) for one in tree[1:])))
@@ -171,4 +181,6 @@ def _text(tree: _Tree) -> str:
     texts = [_text(one) for one in operands]
     if operator in ("min", "max"):
         return f"{operator}({', '.join(texts)})"
+    if operator == "scaled":
+        return f"int({' * '.join(texts)})"
     return f"({f' {operator} '.join(texts)})"

@@ -232,7 +232,18 @@ class Manifest:
             manifest._check_names(manifest.stages)
         if manifest.cpu is not None:
             manifest._check_names([manifest.cpu])
+        manifest._check_sizes()
         return manifest
+
+    def _check_sizes(self) -> None:
+        """Every size is of a value that there is."""
+        known = {spec.name for spec in self.inputs}
+        known.update(name for stage in self.stages for name in stage.writes())
+        for size in self.sizes:
+            if size.of not in known:
+                raise ModelError(
+                    f"manifest.sizes: {size.name!r} is of {size.of!r}, which nothing makes"
+                )
 
     def _check_names(self, stages: Iterable[NnapiStage | TorchStage]) -> None:
         """Every value is made once, before it is read."""
@@ -251,11 +262,6 @@ class Manifest:
                     raise ModelError(f"manifest.stages[{i}] reads {name!r}, which nothing makes")
             for name in stage.writes():
                 add(name, f"manifest.stages[{i}]")
-        for size in self.sizes:
-            if size.of not in known:
-                raise ModelError(
-                    f"manifest.sizes: {size.name!r} is of {size.of!r}, which nothing makes"
-                )
         for result in self.results:
             if result.spec and result.spec.name not in known:
                 raise ModelError(

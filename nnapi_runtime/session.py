@@ -19,7 +19,7 @@ from nnapi_runtime.errors import (
 )
 from nnapi_runtime.flexible_stage import FlexibleRunner
 from nnapi_runtime.free_sizes import check_dims, sizes_of
-from nnapi_runtime.manifest import Manifest, NnapiStage, Result, TensorSpec
+from nnapi_runtime.manifest import Manifest, NnapiStage, Result, Shape, TensorSpec
 from nnapi_runtime.stages import Cost, NnapiRunner, Runner, TorchRunner, Values
 from nnapi_runtime.tensors import Value, dtype_name, flatten, is_tensor, to_array, to_tensor
 from nnapi_runtime.variants import VariantSessions
@@ -131,6 +131,18 @@ class Session:
     def inputs(self) -> tuple[TensorSpec, ...]:
         """Name, dtype and shape of each argument; a dimension of None is free."""
         return self._manifest.inputs
+
+    @property
+    def example_shapes(self) -> list[tuple[int, ...]]:
+        """Shapes of arguments that the model takes: where dimensions are free, the example's."""
+        manifest = self._manifest
+        if manifest.variants:
+            manifest = Manifest.parse(manifest.variants[0].manifest)
+        sizes = {size.name: size.example for size in manifest.sizes}
+        return [
+            tuple(one.at(sizes) for one in spec.dims) if spec.dims else _fixed_shape(spec.shape)
+            for spec in manifest.inputs
+        ]
 
     @property
     def outputs(self) -> tuple[TensorSpec, ...]:
@@ -245,6 +257,10 @@ def _nanoseconds(seconds: float | None) -> int:
     if not 0 < seconds < 1e9:
         raise ArgumentError(f"loop_timeout is {seconds}; it must be seconds above 0, or None")
     return max(1, round(seconds * 1e9))
+
+
+def _fixed_shape(shape: Shape) -> tuple[int, ...]:
+    return tuple(1 if size is None else size for size in shape)
 
 
 def _part(parts: Mapping[str, Any], name: str) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
+from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from nnapi_core.errors import ArtifactError
+from nnapi_core.nnapi.constant import Array
 from nnapi_core.nnapi.model import Model
 from nnapi_core.nnapi.serialize import deserialize
 
@@ -37,17 +39,46 @@ def _describe_nnapi(path: str | PathLike[str]) -> str:
         f"{len(manifest['stages'])} stage(s), {len(file.weights)} weights, "
         f"{sum(np.asarray(one).nbytes for one in file.weights) / 1e6:.2f} MB"
     ]
+    weights = [np.asarray(one) for one in file.weights]
+    lines += _manifest(manifest, file.models, weights)
+    return "\n".join(lines)
+
+
+def _manifest(
+    manifest: dict[str, Any], models: Mapping[str, Any], weights: list[Array]
+) -> list[str]:
+    lines = []
     for role in ("inputs", "outputs"):
         lines += [f"  {role[:-1]} {one}" for one in map(_described, manifest[role])]
-    weights = [np.asarray(one) for one in file.weights]
+    lines += [f"  size {_size(one)}" for one in manifest.get("sizes", ())]
+    for variant in manifest.get("variants", ()):
+        ranges = ", ".join(
+            f"{name} {_range(*limits)}" for name, limits in variant["ranges"].items()
+        )
+        lines += [f"for {ranges}:", *_manifest(variant["manifest"], models, weights)]
     for stage in manifest["stages"]:
         if stage["kind"] == "nnapi":
-            model = deserialize(bytes(file.models[stage["model"]]), weights)
-            lines += [f"{stage['model']}: {_totals(model)}"]
+            model = deserialize(bytes(models[stage["model"]]), weights)
+            patched = len(stage["patches"]["positions"]) if "patches" in stage else 0
+            written = f", {patched} words written at load time" if patched else ""
+            lines += [f"{stage['model']}: {_totals(model)}{written}"]
             lines += _operations(model, stage["operations"])
         else:
             lines += [f"{stage['program']}: torch, {stage['inputs']} → {stage['outputs']}"]
-    return "\n".join(lines)
+    return lines
+
+
+def _range(least: int, most: int | None) -> str:
+    if least == most:
+        return str(least)
+    return f"{least} or more" if most is None else f"{least} to {most}"
+
+
+def _size(size: dict[str, Any]) -> str:
+    place = f"dimension {size['dim']} of {size['of']}"
+    if (size["factor"], size["offset"]) != (1, 0):
+        place += f" = {size['factor']} * {size['name']} + {size['offset']}"
+    return f"{size['name']}: {_range(size['min'], size['max'])} ({place})"
 
 
 def _described(entry: dict[str, Any]) -> str:

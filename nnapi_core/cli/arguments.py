@@ -8,6 +8,8 @@ from collections.abc import Sequence
 
 from attrs import frozen
 
+from nnapi_core.cli.dynamic import free_dim, size_values
+
 _LEVELS = (27, 28, 29, 30, 31, 1000006, 1000007, 1000008)
 _DTYPES = ("float32", "float16", "int32", "int64", "bool", "uint8", "int8")
 
@@ -72,6 +74,22 @@ def _model_options(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="SHAPE[:DTYPE]",
         help="an example input, in order; repeat for several (1x3x224x224, 1x16:int64)",
+    )
+    parser.add_argument(
+        "--dynamic",
+        action="append",
+        type=free_dim,
+        default=[],
+        metavar="INPUT:DIM=MIN..MAX",
+        help="a dimension that is free in this range; repeat for several. In steps: x:2=32..512/32; "
+        "named: height=x:2=32..512; the same in several inputs: x:0,y:0=1..8",
+    )
+    parser.add_argument(
+        "--sizes",
+        action="append",
+        type=size_values,
+        metavar="NAME=N,...",
+        help="make models for these sizes of the free dimensions only; repeat for each",
     )
     parser.add_argument(
         "--feature-level",

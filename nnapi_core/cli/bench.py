@@ -29,7 +29,10 @@ def bench_file(options: Namespace) -> str:
         raise ArtifactError(f"{path}: there is no such file")
     if Path(path).suffix == ".nnapi":
         session = nnapi_runtime.load(path, num_threads=options.threads)
-        inputs = [_example(one.shape, one.dtype) for one in session.inputs]
+        inputs = [
+            _example(shape, one.dtype)
+            for shape, one in zip(session.example_shapes, session.inputs, strict=True)
+        ]
         text = f"{path}: {_latency(lambda: session(*inputs), options)}"
         if options.profile:
             text += "\n" + _profile(session, inputs, options)

@@ -10,6 +10,7 @@ from typing import Any
 from nnapi_core.artifact.atomic import written_whole
 from nnapi_core.artifact.inspect import describe
 from nnapi_core.cli.bench import bench_file
+from nnapi_core.cli.dynamic import dynamic_shapes
 from nnapi_core.cli.model_source import load_model
 from nnapi_core.cli.text import explain_text, summary, verification
 from nnapi_core.driver import Converted
@@ -39,6 +40,8 @@ def convert(options: Namespace) -> int:
         source.module,
         source.args,
         fallback=options.fallback,
+        dynamic_shapes=dynamic_shapes(source.module, source.args, options.dynamic),
+        sizes=options.sizes,
         relax_float32_to_float16=options.relax_fp16,
         **_target(options),
         registry=registry,
@@ -77,7 +80,14 @@ def _say_written(converted: Converted, path: str) -> None:
 def explain(options: Namespace) -> int:
     registry = Registry.collect(blocked=options.blocked)
     source = load_model(options.model, options.input)
-    report = explain_module(source.module, source.args, registry=registry, **_target(options))
+    report = explain_module(
+        source.module,
+        source.args,
+        dynamic_shapes=dynamic_shapes(source.module, source.args, options.dynamic),
+        sizes=options.sizes,
+        registry=registry,
+        **_target(options),
+    )
     print(explain_text(report))
     _write_report(report, options.report)
     return 0

@@ -83,6 +83,7 @@ class Sampler:
         """The manifest's list of sizes. Copies of a graph may have other names for its inputs."""
         given = (node.name for node in user_inputs(self.symbolic.exported))
         names = dict(zip(given, (node.name for node in lowered.program.inputs), strict=True))
+        point = lowered.point or self.example
         return [
             {
                 "name": size.name,
@@ -92,6 +93,7 @@ class Sampler:
                 "dim": size.dim,
                 "factor": size.factor,
                 "offset": size.offset,
+                "example": number,
             }
-            for size in self.sizes
+            for size, number in zip(self.sizes, point, strict=True)
         ]

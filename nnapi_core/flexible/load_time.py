@@ -13,7 +13,9 @@ from nnapi_core.artifact.parts import WHOLE, Parts, make_parts
 from nnapi_core.errors import Unsupported
 from nnapi_core.flexible import manifests
 from nnapi_core.flexible.at_sizes import AtSizes, Sampler
+from nnapi_core.flexible.empty import given_back_for_empty
 from nnapi_core.flexible.fit import Fitter
+from nnapi_core.flexible.known_sizes import known_sizes
 from nnapi_core.flexible.samples import Point, Region, points
 from nnapi_core.flexible.torch_parts import merged_module
 from nnapi_core.flexible.words import check_explained, parts_of_weights, patches
@@ -27,6 +29,23 @@ from nnapi_core.nnapi.serialize import WeightTable
 def parts_for(sampler: Sampler, region: Region, weights: WeightTable) -> tuple[AtSizes, Parts]:
     """The model for all sizes of ``region``. Raises `DiffersBySize`, or `Unsupported`."""
     chosen = points(region, sampler.example)
+    while True:
+        lowered, parts = _parts_at(sampler, region, chosen, weights)
+        empty: dict[str, Unsupported] = {}
+        for stage, described in zip(
+            lowered.partition.stages, parts.manifest["stages"], strict=True
+        ):
+            if stage.device is Device.NNAPI:
+                example = sampler.named(lowered.point)
+                empty |= given_back_for_empty(stage, described, sampler.sizes, example)
+        if not empty:
+            return lowered, parts
+        sampler.give_back(empty)
+
+
+def _parts_at(
+    sampler: Sampler, region: Region, chosen: Sequence[Point], weights: WeightTable
+) -> tuple[AtSizes, Parts]:
     lowered = _alike(sampler, chosen)
     fitter = Fitter(sampler.vocabulary(), [sampler.named(point) for point in chosen])
     aligned = {
@@ -82,8 +101,10 @@ def _merged(
                 modules, whole[0]["inputs"], fitter, manifest["sizes"]
             )
             manifest["cpu"] = whole[0]
+    manifest["stages"] = stages
+    manifest["sizes"] = known_sizes(manifest)
     return Parts(
-        {**manifest, "stages": stages},
+        manifest,
         first.models,
         weights,
         torch_stages,

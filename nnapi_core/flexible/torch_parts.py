@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -109,8 +110,12 @@ class _Merger:
 
     def _number(self, expression: Expression) -> Any:
         """The expression as calls on the inputs' shapes."""
-        if isinstance(expression, int):
+        if isinstance(expression, (int, float)):
             return expression
+        if isinstance(expression, list) and expression[0] == "scaled":
+            number = self._graph.call_function(torch.sym_float, (self._number(expression[1]),))
+            product = self._graph.call_function(operator.mul, (number, expression[2]))
+            return self._graph.call_function(math.trunc, (product,))
         if isinstance(expression, list):
             function = _FUNCTIONS[expression[0]]
             result, *others = (self._number(one) for one in expression[1:])

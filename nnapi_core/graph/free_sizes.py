@@ -213,8 +213,21 @@ def tree_of(expression: sympy.Expr, names: dict[sympy.Symbol, str]) -> Expressio
         if base is None or not power.is_Integer or not 1 <= power <= 8:
             return None
         return ["*", *[base] * int(power)]
+    if expression.func in (functions.TruncToInt, functions.FloorToInt):
+        return _scaled(expression.args[0], names)
     operator = _FUNCTIONS.get(expression.func)
     operands = [tree_of(one, names) for one in expression.args]
     if operator is None or any(one is None for one in operands):
         return None
     return [operator, *operands]
+
+
+def _scaled(expression: sympy.Expr, names: dict[sympy.Symbol, str]) -> Expression | None:
+    """``factor * size`` in floats, before it is cut off to an integer."""
+    if not expression.is_Mul or len(expression.args) != 2:
+        return None
+    factor, size = expression.args
+    if not factor.is_Float or factor < 0 or size.func is not functions.ToFloat:
+        return None
+    inner = tree_of(size.args[0], names)
+    return None if inner is None else ["scaled", inner, float(factor)]

@@ -1,6 +1,7 @@
 """Sizes as expressions of named sizes, in the plain lists that artifacts hold (docs/file_format.md).
 
-An expression is an integer, the name of a size, or a list: an operator and its operands.
+An expression is an integer, the name of a size, or a list: an operator and its operands. ``["scaled", size, factor]``
+is ``int(size * factor)`` in float64, as torch computes sizes by a scale.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-Expression = int | str | list[Any]
+Expression = int | float | str | list[Any]
 
 _OPERATORS: dict[str, Callable[..., int]] = {
     "+": lambda *given: sum(given),
@@ -18,13 +19,14 @@ _OPERATORS: dict[str, Callable[..., int]] = {
     "%": lambda a, b: a % b,
     "min": min,
     "max": max,
+    "scaled": lambda size, factor: int(size * factor),
 }
 
 
 def value_of(expression: Expression, sizes: Mapping[str, int]) -> int:
     """The number that an expression is at the given sizes."""
-    if isinstance(expression, int):
-        return expression
+    if isinstance(expression, (int, float)):
+        return expression  # type: ignore[return-value]  # a factor, for "scaled" alone
     if isinstance(expression, str):
         return sizes[expression]
     operator, *operands = expression
@@ -33,6 +35,8 @@ def value_of(expression: Expression, sizes: Mapping[str, int]) -> int:
 
 def text_of(expression: Expression, names: Mapping[str, str] | None = None) -> str:
     """The expression as Python and TorchScript write it; ``names`` are the variables that hold the sizes."""
+    if isinstance(expression, float):
+        return repr(expression)
     if isinstance(expression, int):
         return str(expression) if expression >= 0 else f"({expression})"
     if isinstance(expression, str):
@@ -45,6 +49,8 @@ def text_of(expression: Expression, names: Mapping[str, str] | None = None) -> s
         for other in texts[1:]:
             text = f"{operator}({text}, {other})"
         return text
+    if operator == "scaled":
+        return f"int(float({texts[0]}) * {texts[1]})"
     return f"({f' {operator} '.join(texts)})"
 
 
