@@ -6,9 +6,11 @@ import warnings
 from typing import Any
 
 import torch
+import torch.utils._pytree as pytree
 from torch.export import ExportedProgram
 
 from nnapi_core.errors import ConversionError
+from nnapi_core.graph.free_sizes import is_flexible
 
 
 def read_torchscript(path: str, example_args: tuple[Any, ...]) -> ExportedProgram:
@@ -27,12 +29,35 @@ def read_torchscript(path: str, example_args: tuple[Any, ...]) -> ExportedProgra
 
             with torch.no_grad():
                 program: ExportedProgram = TS2EPConverter(module, example_args).convert()
+                if is_flexible(program):
+                    # Sizes that the file asks for with size() are those of the example.
+                    program = torch.export.export(program.module(), example_args, strict=False)
         except Exception as error:
             raise ConversionError(
                 f"{path}: torch's TorchScript converter fails on it ({type(error).__name__}: {error}); "
                 "convert the nn.Module that it was made from"
             ) from error
+    _name_tuples(program, module.forward.schema.returns[0].type)
     return program
+
+
+def _name_tuples(program: ExportedProgram, kind: Any) -> None:
+    """torch's converter returns tuples as lists; the file says what they are."""
+    signature = program.module_call_graph[0].signature
+    if signature is not None:
+        signature.out_spec = pytree.tree_structure(_like(signature.out_spec, kind))
+
+
+def _like(spec: pytree.TreeSpec, kind: Any) -> Any:
+    """Something of the structure ``spec``, in tuples where the TorchScript type has them."""
+    if spec.is_leaf():
+        return 0
+    children = spec.children()
+    if kind.kind() == "TupleType":
+        return tuple(map(_like, children, kind.elements()))
+    if kind.kind() == "ListType":
+        return [_like(child, kind.getElementType()) for child in children]
+    return pytree.tree_unflatten([0] * spec.num_leaves, spec)
 
 
 def _refuse_quantised(path: str, module: Any) -> None:
