@@ -73,14 +73,15 @@ void map_broadcast(const Node& node, const Broadcast& shape, const In* a, const 
     const In* x = a + a_at;
     const In* y = b + b_at;
     Out* z = out + at;
+    const F g = f;  // a local: stores of bytes could change anything that lies in memory
     if (shape.a_advances() && shape.b_advances()) {
-      for (size_t i = 0; i < n; ++i) z[i] = f(x[i], y[i]);
+      for (size_t i = 0; i < n; ++i) z[i] = g(x[i], y[i]);
     } else if (shape.a_advances()) {
       const In repeated = *y;
-      for (size_t i = 0; i < n; ++i) z[i] = f(x[i], repeated);
+      for (size_t i = 0; i < n; ++i) z[i] = g(x[i], repeated);
     } else {
       const In repeated = *x;
-      for (size_t i = 0; i < n; ++i) z[i] = f(repeated, y[i]);
+      for (size_t i = 0; i < n; ++i) z[i] = g(repeated, y[i]);
     }
   };
   parallel_loop(node.pool(), static_cast<int64_t>(shape.count()), grain,

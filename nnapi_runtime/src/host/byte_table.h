@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "host/kernels/byte_lookup.h"
 #include "host/map_elements.h"
 #include "host/operation.h"
 #include "host/quantization.h"
@@ -63,8 +64,12 @@ inline std::unique_ptr<Prepared> prepare_requantized(const Tensor& a, const Tens
 // For run, with what prepare_table made.
 inline void map_table(const Node& node, const Prepared* prepared) {
   const uint8_t* table = static_cast<const PreparedTable*>(prepared)->table.data();
-  map_elements(node, node.out(0).count(), node.in(0).as<uint8_t>(), node.out(0).as<uint8_t>(),
-               [table](uint8_t byte) { return table[byte]; });
+  const auto* in = node.in(0).as<uint8_t>();
+  auto* out = node.out(0).as<uint8_t>();
+  parallel_for(node.pool(), static_cast<int64_t>(node.out(0).count()), kElementGrain,
+               [=](int64_t begin, int64_t end) {
+                 look_up_bytes(table, in + begin, out + begin, end - begin);
+               });
 }
 
 }  // namespace nnapi::host

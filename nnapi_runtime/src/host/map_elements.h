@@ -17,7 +17,11 @@ template <class In, class Out, class F>
 void map_elements(const Node& node, size_t count, const In* in, Out* out, F f,
                   int64_t grain = kElementGrain) {
   parallel_loop(node.pool(), static_cast<int64_t>(count), grain, [=](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) out[i] = f(in[i]);
+    // Locals: stores of bytes could change anything that lies in memory.
+    const In* const x = in;
+    Out* const y = out;
+    const F g = f;
+    for (int64_t i = begin; i < end; ++i) y[i] = g(x[i]);
   });
 }
 

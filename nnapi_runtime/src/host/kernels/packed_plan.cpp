@@ -1,6 +1,7 @@
 #include "host/kernels/packed_plan.h"
 
 #include <cstring>
+#include <utility>
 
 #include "host/kernels/step_terms.h"
 
@@ -20,8 +21,9 @@ bool PackedPlan::finish(const void* weights, const void* bias) {
   scratch_bytes = (in_.needless() ? 0 : AlignedBytes::round_up(in_.bytes())) +
                   (out_.needless() ? 0 : AlignedBytes::round_up(out_.bytes()));
   if (weights) {
-    packed_ = AlignedBytes(packed_bytes());
-    pack(weights, bias, packed_.get());
+    AlignedBytes packed(packed_bytes());
+    pack(weights, bias, packed.get());
+    packed_ = share_weights(weights, bias, packed_bytes(), std::move(packed));
   } else {
     scratch_bytes += packed_bytes();
   }
@@ -29,7 +31,7 @@ bool PackedPlan::finish(const void* weights, const void* bias) {
 }
 
 void PackedPlan::run(const ConvolutionData& data, void* scratch, ThreadPool& pool) const {
-  const char* packed = packed_.get();
+  const char* packed = packed_ ? packed_->get() : nullptr;
   if (!packed && c_.quantised() && !sums_fit(c_, static_cast<const int32_t*>(data.bias)))
     return convolve_reference(c_, data, pool);
   auto* free = static_cast<char*>(scratch);

@@ -4,6 +4,7 @@
 
 #include "host/kernels/aligned_bytes.h"
 #include "host/kernels/convolution.h"
+#include "host/kernels/shared_weights.h"
 #include "host/kernels/staging.h"
 
 namespace nnapi::host {
@@ -34,7 +35,7 @@ class PackedPlan : public ConvolutionPlan {
  private:
   Staging in_, out_;
   AlignedBytes padding_;
-  AlignedBytes packed_;  // null: packed in every run
+  std::shared_ptr<const AlignedBytes> packed_;  // null: packed in every run
 };
 
 }  // namespace nnapi::host

@@ -7,6 +7,7 @@
 #include "host/exponential.h"
 #include "host/float16.h"
 #include "host/kernels/reference/softmax.h"
+#include "host/kernels/softmax_rows.h"
 #include "host/ops/axis.h"
 #include "host/quantization.h"
 
@@ -77,6 +78,11 @@ Status run_softmax(const Node& node, const Prepared* prepared) {
     return run_quantised_softmax(node, view, *static_cast<const ExponentialTable*>(prepared));
   if (is_quant8(in.type)) return run_quantised_softmax(node, view, ExponentialTable(node));
   const float beta = node.real(kBeta);
+  if (in.type == ANEURALNETWORKS_TENSOR_FLOAT32 && view.inner == 1) {
+    softmax_rows(node.pool(), static_cast<int64_t>(view.outer), static_cast<int64_t>(view.size),
+                 in.as<float>(), out.as<float>(), beta);
+    return kOk;
+  }
   return with_element_type<float, Float16>(node, in.type, [&]<class T>(ElementType<T>) {
     softmax(
         node.pool(), view, in.as<T>(), out.as<T>(), [](T x) { return to_float(x); },

@@ -6,16 +6,36 @@
 namespace nnapi::host {
 namespace {
 
-// Output pixels [first, first + R) times the panel, which is V vectors wide.
+// Adds the products of input channels [k, k + U), each to sums of its own.
+template <int R, int V, int U>
+[[gnu::always_inline]] inline void add_channels(Reals (&sum)[U][R][V], const float* const (&x)[R],
+                                                int64_t k, const float* w) {
+#pragma GCC unroll 16
+  for (int u = 0; u < U; ++u) {
+    Reals weights[V];
+#pragma GCC unroll 16
+    for (int v = 0; v < V; ++v) weights[v] = load<Reals>(w + (u * V + v) * kLanes);
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r) {
+      const float input = x[r][k + u];
+#pragma GCC unroll 16
+      for (int v = 0; v < V; ++v) sum[u][r][v] += input * weights[v];
+    }
+  }
+}
+
+// Output pixels [first, first + R) times the panel, which is V vectors wide. A multiplier takes
+// several cycles to add to a sum, so small tiles have more sums than one for each output.
 template <int R, int V>
 void real_tile(const RealTiles& t, int first) {
-  Reals sum[R][V];
+  constexpr int U = R * V >= 8 ? 1 : R * V >= 4 ? 2 : 4;
+  Reals sum[U][R][V] = {};
   const float* w = t.panel;
 #pragma GCC unroll 16
   for (int v = 0; v < V; ++v) {
     const Reals bias = load<Reals>(w + v * kLanes);
 #pragma GCC unroll 16
-    for (int r = 0; r < R; ++r) sum[r][v] = bias;
+    for (int r = 0; r < R; ++r) sum[0][r][v] = bias;
   }
   w += V * kLanes;
   const float* const* inputs = t.inputs + first;
@@ -23,27 +43,27 @@ void real_tile(const RealTiles& t, int first) {
     const float* x[R];
 #pragma GCC unroll 16
     for (int r = 0; r < R; ++r) x[r] = inputs[r] + t.first_channel;
-    for (int64_t k = 0; k < t.depth; ++k) {
-      Reals weights[V];
-#pragma GCC unroll 16
-      for (int v = 0; v < V; ++v) weights[v] = load<Reals>(w + v * kLanes);
-      w += V * kLanes;
-#pragma GCC unroll 16
-      for (int r = 0; r < R; ++r) {
-        const float input = x[r][k];
-#pragma GCC unroll 16
-        for (int v = 0; v < V; ++v) sum[r][v] += input * weights[v];
-      }
+    int64_t k = 0;
+    for (; k + U <= t.depth; k += U, w += U * V * kLanes) add_channels<R, V, U>(sum, x, k, w);
+    if constexpr (U > 1) {
+      for (; k < t.depth; ++k, w += V * kLanes)
+        add_channels<R, V, 1>(reinterpret_cast<Reals(&)[1][R][V]>(sum[0]), x, k, w);
     }
   }
+#pragma GCC unroll 16
+  for (int u = 1; u < U; ++u)
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r)
+#pragma GCC unroll 16
+      for (int v = 0; v < V; ++v) sum[0][r][v] += sum[u][r][v];
   const Reals low = all(t.range.low), high = all(t.range.high);
   const int last = t.columns - (V - 1) * kLanes;
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r) {
     float* out = t.outputs[first + r] + t.first_column;
 #pragma GCC unroll 16
-    for (int v = 0; v < V - 1; ++v) store(out + v * kLanes, clamp(sum[r][v], low, high));
-    store_some(out + (V - 1) * kLanes, clamp(sum[r][V - 1], low, high), last);
+    for (int v = 0; v < V - 1; ++v) store(out + v * kLanes, clamp(sum[0][r][v], low, high));
+    store_some(out + (V - 1) * kLanes, clamp(sum[0][r][V - 1], low, high), last);
   }
 }
 
