@@ -1,11 +1,14 @@
 #include "host/kernels/depthwise_plan.h"
 #include "host/kernels/grid_plan.h"
+#include "host/kernels/spread_plan.h"
 
 namespace nnapi::host {
 
 std::unique_ptr<ConvolutionPlan> plan_convolution(const Convolution& c, const void* weights,
                                                   const void* bias) {
   if (c.out.count() == 0) return nullptr;
+  if (weights)
+    if (auto spread = plan_spreading(c, weights, bias)) return spread;
   std::unique_ptr<PackedPlan> plan = plan_depthwise(c);
   if (!plan) plan = plan_grids(c);
   if (!plan || !plan->finish(weights, bias)) return nullptr;

@@ -32,6 +32,26 @@ struct Block {
   Element patches[kMaxPatches];
 };
 
+// How the work on a grid is cut: into blocks of output pixels, and where these are few, their
+// panels as well. It does not depend on the number of threads.
+struct WorkCut {
+  int64_t pixels, block_pixels, blocks, panels, cuts, grain;
+
+  WorkCut(const Convolution& c, const Grid& grid, int64_t per_group)
+      : pixels(c.out.batch * grid.y.count * grid.x.count), panels(c.groups * per_group) {
+    const auto taps = static_cast<int64_t>(grid.taps.size());
+    int64_t capacity = std::min(pixels > 4 * kBlockPixels ? kLongBlock : kBlockPixels,
+                                kMaxInputs / std::max<int64_t>(taps, 1));
+    if (grid.tap_pixels > 1) capacity = std::min(capacity, kMaxPatches / (taps * grid.depth));
+    blocks = (pixels + capacity - 1) / capacity;
+    block_pixels = (pixels + blocks - 1) / blocks;
+    cuts = std::clamp<int64_t>(16 / blocks, 1, panels);
+    const double work = static_cast<double>(block_pixels * c.out.channels) *
+                        static_cast<double>((taps + 1) * grid.depth) / static_cast<double>(cuts);
+    grain = static_cast<int64_t>(1 + kWorthAThread / work);
+  }
+};
+
 template <class Element>
 class GridPlan final : public PackedPlan {
  public:
@@ -39,7 +59,9 @@ class GridPlan final : public PackedPlan {
       : PackedPlan(c, 1, grids.front().tap_pixels), grids_(std::move(grids)) {
     for (Grid& grid : grids_) {
       grid.packed_at = packed_bytes_;
-      packed_bytes_ += AlignedBytes::round_up(Panels(c_, loops_, grid).bytes());
+      const Panels& panels = panels_.emplace_back(c_, loops_, grid);
+      packed_bytes_ += AlignedBytes::round_up(panels.bytes());
+      cuts_.emplace_back(c_, grid, panels.per_group());
     }
   }
 
@@ -47,46 +69,33 @@ class GridPlan final : public PackedPlan {
   size_t packed_bytes() const override { return packed_bytes_; }
 
   void pack(const void* weights, const void* bias, char* to) const override {
-    for (const Grid& grid : grids_)
-      Panels(c_, loops_, grid).pack(weights, bias, to + grid.packed_at);
+    for (size_t i = 0; i < grids_.size(); ++i)
+      panels_[i].pack(weights, bias, to + grids_[i].packed_at);
   }
 
   void compute(const void* input, void* output, const char* packed,
                ThreadPool& pool) const override {
-    for (const Grid& grid : grids_)
-      compute_grid(grid, static_cast<const Element*>(input), static_cast<Element*>(output),
-                   packed + grid.packed_at, pool);
+    for (size_t i = 0; i < grids_.size(); ++i)
+      compute_grid(grids_[i], panels_[i], cuts_[i], static_cast<const Element*>(input),
+                   static_cast<Element*>(output), packed + grids_[i].packed_at, pool);
   }
 
-  void compute_grid(const Grid& grid, const Element* input, Element* output, const char* packed,
+  void compute_grid(const Grid& grid, const Panels& panels, const WorkCut& cut,
+                    const Element* input, Element* output, const char* packed,
                     ThreadPool& pool) const {
-    const auto taps = static_cast<int64_t>(grid.taps.size());
-    const int64_t pixels = c_.out.batch * grid.y.count * grid.x.count;
-    int64_t capacity = std::min(pixels > 4 * kBlockPixels ? kLongBlock : kBlockPixels,
-                                kMaxInputs / std::max<int64_t>(taps, 1));
-    if (grid.tap_pixels > 1) capacity = std::min(capacity, kMaxPatches / (taps * grid.depth));
-    const int64_t blocks = (pixels + capacity - 1) / capacity;
-    const int64_t block_pixels = (pixels + blocks - 1) / blocks;
-    const Panels panels(c_, loops_, grid);
-    const int64_t all_panels = c_.groups * panels.per_group();
-    // Few pixels: their panels are shared out as well.
-    const int64_t cuts = std::clamp<int64_t>(16 / blocks, 1, all_panels);
-    const double work = static_cast<double>(block_pixels * c_.out.channels) *
-                        static_cast<double>((taps + 1) * grid.depth) / static_cast<double>(cuts);
-    const auto grain = static_cast<int64_t>(1 + kWorthAThread / work);
-    parallel_for(pool, blocks * cuts, grain, [&](int64_t begin, int64_t end) {
+    parallel_for(pool, cut.blocks * cut.cuts, cut.grain, [&](int64_t begin, int64_t end) {
       Block<Element> block;
       int64_t current = -1;
       for (int64_t i = begin; i < end; ++i) {
-        if (i / cuts != current) {
-          current = i / cuts;
-          const int64_t first = current * block_pixels;
-          if (first >= pixels) return;
-          fill(block, grid, input, output, first, std::min(block_pixels, pixels - first));
+        const int64_t number = i / cut.cuts, part = i % cut.cuts;
+        if (number != current) {
+          current = number;
+          const int64_t first = current * cut.block_pixels;
+          if (first >= cut.pixels) return;
+          fill(block, grid, input, output, first, std::min(cut.block_pixels, cut.pixels - first));
         }
-        const int64_t cut = i % cuts;
-        multiply(block, grid, panels, packed, cut * all_panels / cuts,
-                 (cut + 1) * all_panels / cuts);
+        multiply(block, grid, panels, packed, part * cut.panels / cut.cuts,
+                 (part + 1) * cut.panels / cut.cuts);
       }
     });
   }
@@ -158,7 +167,8 @@ class GridPlan final : public PackedPlan {
                 int64_t begin, int64_t end) const {
     int64_t summed = -1;
     for (int64_t i = begin; i < end; ++i) {
-      const int64_t group = i / panels.per_group(), panel = i % panels.per_group();
+      const int64_t group = c_.groups == 1 ? 0 : i / panels.per_group();
+      const int64_t panel = i - group * panels.per_group();
       if (needs_row_terms_ && group != summed) {
         add_rows(block, grid, group);
         summed = group;
@@ -220,6 +230,8 @@ class GridPlan final : public PackedPlan {
   const TileLoops& loops_ = tile_loops();
   const bool needs_row_terms_ = c_.quantised() && StepZeros::of(c_).weight != 0;
   std::vector<Grid> grids_;
+  std::vector<Panels> panels_;  // of each grid
+  std::vector<WorkCut> cuts_;   // likewise
   size_t packed_bytes_ = 0;
 };
 

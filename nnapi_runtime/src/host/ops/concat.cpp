@@ -1,6 +1,7 @@
 // CONCATENATION and PACK (many inputs into one output) and SPLIT (the way back).
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 #include "host/kernels/reference/strided_copy.h"
@@ -19,11 +20,18 @@ struct Rows {
       : outer(shape.count(0, axis)), inner(shape.count(axis, shape.rank())) {}
 };
 
+constexpr size_t kFewBytes = 65536;  // not worth a thought about the way of copying
+
 void copy_rows(const Node& node, const Tensor& input, size_t input_row, size_t input_offset,
                Tensor& output, size_t output_row, size_t output_offset, size_t outer,
                size_t inner) {
   if (outer == 0 || inner == 0) return;
   const size_t bytes = element_size(input.type);
+  if (outer == 1 && inner * bytes <= kFewBytes) {
+    std::memcpy(output.as<char>() + output_offset * bytes, input.as<char>() + input_offset * bytes,
+                inner * bytes);
+    return;
+  }
   StridedCopy copy(bytes);
   copy.loop(outer, static_cast<int64_t>(input_row), static_cast<int64_t>(output_row));
   copy.loop(inner, 1, 1);
