@@ -17,10 +17,10 @@ from nnapi_core.artifact.parts import Parts, make_parts
 from nnapi_core.artifact.torchscript import save_torchscript
 from nnapi_core.errors import ConversionError, Unsupported
 from nnapi_core.flexible.at_sizes import AtSizes, Lower
-from nnapi_core.flexible.choose import convert_flexible
+from nnapi_core.flexible.choose import Flexible, convert_flexible
 from nnapi_core.flexible.strategy import Strategy
 from nnapi_core.graph.export import export, prepare
-from nnapi_core.graph.free_sizes import dim_specs, is_flexible
+from nnapi_core.graph.free_sizes import dim_specs, is_flexible, takes_free_sizes
 from nnapi_core.graph.program import Program, source_of
 from nnapi_core.lowering.lower import Target
 from nnapi_core.lowering.optimize import optimize
@@ -31,7 +31,7 @@ from nnapi_core.nnapi.model import Model
 from nnapi_core.nnapi.opset import FEATURE_LEVELS
 from nnapi_core.plugins.definition import Phase
 from nnapi_core.plugins.registry import Registry
-from nnapi_core.report import Report, flexible_report, make_report
+from nnapi_core.report import Emitted, Report, flexible_report, make_report
 
 Progress = Callable[[int, int], None]
 
@@ -157,15 +157,21 @@ def convert(
         ]
         return AtSizes(program, found, models)
 
-    one, parts, report = _converted(
+    flexible = _flexible(
         exported,
         dim_specs(module, example_args, dynamic_shapes),
         lowered,
+        fixed=sizes,
         relaxed=relax_float32_to_float16,
-        sizes=sizes,
         strategy=shape_strategy,
-        level=feature_level,
     )
+    if flexible is not None:
+        one, parts = flexible.at_example, flexible.parts
+        report = flexible_report(flexible, feature_level)
+    else:
+        one = lowered(exported, {})
+        parts = make_parts(one.program, one.partition, one.models, relaxed=relax_float32_to_float16)
+        report = make_report(one.program, one.partition, Emitted.of(parts), feature_level)
     if fallback == "error" and one.partition.refusals:
         raise refusal_error(one.partition)
     registry.report_hook(report=report)
@@ -195,40 +201,42 @@ def explain(
         models = [None if stage.lowered is None else stage.lowered.model for stage in found.stages]
         return AtSizes(program, found, models)
 
-    _, _, report = _converted(
-        exported,
-        dim_specs(module, example_args, dynamic_shapes),
-        lowered,
-        relaxed=False,
-        sizes=sizes,
-        strategy=None,
-        level=feature_level,
+    flexible = _flexible(
+        exported, dim_specs(module, example_args, dynamic_shapes), lowered, fixed=sizes
     )
+    if flexible is not None:
+        report = flexible_report(flexible, feature_level)
+    else:
+        one = lowered(exported, {})
+        made = Emitted.planned(one.program, one.partition)
+        report = make_report(one.program, one.partition, made, feature_level)
     report.notes.append("Operations are as lowered: a conversion fuses some and drops transposes.")
     return report
 
 
-def _converted(
+def _flexible(
     exported: ExportedProgram,
     specs: Sequence[Any],
     lowered: Lower,
     *,
-    relaxed: bool,
-    sizes: Sequence[Mapping[str, int]] | None,
-    strategy: Strategy | None,
-    level: int,
-) -> tuple[AtSizes, Parts, Report]:
-    """The one way for fixed sizes, or the best of those for free ones."""
-    if is_flexible(exported):
-        flexible = convert_flexible(
-            exported, specs, lowered, relaxed=relaxed, fixed=sizes, strategy=strategy
+    fixed: Sequence[Mapping[str, int]] | None,
+    relaxed: bool = False,
+    strategy: Strategy | None = None,
+) -> Flexible | None:
+    """A conversion with free sizes; None where there are none but those that torch alone counts and uses."""
+    asked = fixed is not None or strategy is not None
+    if not is_flexible(exported):
+        if asked:
+            raise ConversionError("the model has no free dimensions; name them in dynamic_shapes=")
+        return None
+    try:
+        return convert_flexible(
+            exported, specs, lowered, relaxed=relaxed, fixed=fixed, strategy=strategy
         )
-        return flexible.at_example, flexible.parts, flexible_report(flexible, level)
-    if sizes is not None or strategy is not None:
-        raise ConversionError("the model has no free dimensions; name them in dynamic_shapes=")
-    one = lowered(exported, {})
-    parts = make_parts(one.program, one.partition, one.models, relaxed=relaxed)
-    return one, parts, make_report(one.program, one.partition, parts, level)
+    except Unsupported:
+        if asked or takes_free_sizes(exported):
+            raise
+        return None
 
 
 def _target(feature_level: int, profile: DeviceProfile | None) -> Target:

@@ -13,12 +13,15 @@ from attrs import asdict, define, evolve, field, frozen
 from torch.fx import Node
 
 from nnapi_core.artifact.parts import Parts
+from nnapi_core.artifact.torch_stage import stored_weights
 from nnapi_core.flexible.choose import Flexible
 from nnapi_core.graph.macs import macs
 from nnapi_core.graph.program import Program, source_of
 from nnapi_core.lowering.device import Device
 from nnapi_core.lowering.partition import Partition
 from nnapi_core.lowering.pieces import op_of
+from nnapi_core.nnapi.model import Model
+from nnapi_core.nnapi.serialize import IMMEDIATE_BYTES, WeightTable
 from nnapi_core.report_html import to_html
 
 
@@ -169,12 +172,38 @@ class Report:
         return to_html(self)
 
 
-def make_report(program: Program, partition: Partition, parts: Parts | None, level: int) -> Report:
+@frozen(eq=False)
+class Emitted:
+    """What the NNAPI pieces are made of."""
+
+    models: tuple[Model, ...]
+    weight_bytes: int
+
+    @classmethod
+    def of(cls, parts: Parts) -> Emitted:
+        models = tuple(lowered.model for lowered in parts.lowered.values())
+        return cls(models, sum(one.nbytes for one in parts.weights.constants))
+
+    @classmethod
+    def planned(cls, program: Program, partition: Partition) -> Emitted:
+        """The same before anything is serialised."""
+        models = [stage.lowered.model for stage in partition.stages if stage.lowered is not None]
+        weights = WeightTable()
+        for constant in (one for model in models for one in model.constants()):
+            if constant.nbytes > IMMEDIATE_BYTES:
+                weights.number(constant)
+        for stage in partition.stages:
+            if stage.lowered is None:
+                for _, weight in stored_weights(program, stage):
+                    weights.reordered(weight)
+        return cls(tuple(models), sum(one.nbytes for one in weights.constants))
+
+
+def make_report(program: Program, partition: Partition, made: Emitted, level: int) -> Report:
     emitted: dict[str, list[str]] = {}
     counts: Counter[str] = Counter()
-    for lowered in parts.lowered.values() if parts else ():
-        models = (lowered.model, *lowered.model.submodels())
-        for operation in (one for model in models for one in model.operations):
+    for main in made.models:
+        for operation in (one for model in (main, *main.submodels()) for one in model.operations):
             emitted.setdefault(operation.origin.node, []).append(operation.spec.name)
             counts[operation.spec.name] += 1
     rows = []
@@ -207,16 +236,15 @@ def make_report(program: Program, partition: Partition, parts: Parts | None, lev
                 piece=pieces.get(node),
             )
         )
-    weights = sum(one.nbytes for one in parts.weights.constants) if parts else 0
     return Report(
         nodes=rows,
         target_level=level,
-        feature_level=parts.manifest["feature_level"] if parts else 27,
+        feature_level=max([27, *(model.level for model in made.models)]),
         operations=dict(counts.most_common()),
         stages=[stage.device.value for stage in partition.stages],
-        weight_bytes=weights,
+        weight_bytes=made.weight_bytes,
         transposes=counts["TRANSPOSE"],
-        pieces=_pieces(partition),
+        pieces=_pieces(partition, {row.name: row.macs for row in rows}),
         inputs={node.name: _described(node.meta["val"]) for node in program.inputs},
         outputs=[op_of(one).name for one in program.results if isinstance(one, Node)],
     )
@@ -225,7 +253,9 @@ def make_report(program: Program, partition: Partition, parts: Parts | None, lev
 def flexible_report(flexible: Flexible, level: int) -> Report:
     """The report of a conversion with free sizes: its nodes as they are at the example's."""
     lowered = flexible.at_example
-    report = make_report(lowered.program, lowered.partition, flexible.example_parts, level)
+    report = make_report(
+        lowered.program, lowered.partition, Emitted.of(flexible.example_parts), level
+    )
     report.feature_level = flexible.parts.manifest["feature_level"]
     report.weight_bytes = sum(one.nbytes for one in flexible.parts.weights.constants)
     report.shape_strategy = flexible.strategy.value
@@ -254,7 +284,7 @@ def _described(value: Any) -> str:
     return f"{str(value.dtype).removeprefix('torch.')} [{', '.join(map(str, value.shape))}]"
 
 
-def _pieces(partition: Partition) -> list[PieceRow]:
+def _pieces(partition: Partition, macs_of: Mapping[str, int]) -> list[PieceRow]:
     made = {tensor for stage in partition.stages for tensor in stage.outputs}
     rows = []
     for stage in partition.stages:
@@ -263,7 +293,7 @@ def _pieces(partition: Partition) -> list[PieceRow]:
             PieceRow(
                 stage.device.value,
                 len(stage.nodes),
-                sum(map(macs, stage.nodes)),
+                sum(macs_of.get(node.name, 0) for node in stage.nodes),
                 len(entering),
                 sum(_bytes(one.meta["val"]) for one in entering),
             )

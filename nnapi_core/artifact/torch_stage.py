@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -67,15 +68,21 @@ def torch_stage(
 
     for node in stage.inputs:
         placeholder(node)
-    for node in {one: None for call in stage.nodes for one in call.all_input_nodes}:
-        if node in program.constants and (stored := _stored(program.constants[node])) is not None:
-            read.append(ReadWeight(*weights.reordered(stored)))
-            placeholder(node)
+    for node, weight in stored_weights(program, stage):
+        read.append(ReadWeight(*weights.reordered(weight)))
+        placeholder(node)
     for node in stage.nodes:
         copied(node)
     graph.output(tuple(copied(node) for node in stage.outputs))
     spell_out(graph)
     return GraphModule(root, graph), read
+
+
+def stored_weights(program: Program, stage: Stage) -> Iterator[tuple[Node, Constant]]:
+    """What a stage reads of the artifact's weights."""
+    for node in {one: None for call in stage.nodes for one in call.all_input_nodes}:
+        if node in program.constants and (stored := _stored(program.constants[node])) is not None:
+            yield node, stored
 
 
 def _stored(constant: TorchConstant) -> Constant | None:

@@ -63,6 +63,16 @@ def is_flexible(exported: ExportedProgram) -> bool:
     )
 
 
+def takes_free_sizes(exported: ExportedProgram) -> bool:
+    """Is a size of an input free? The others are counted when the model runs."""
+    return any(
+        isinstance(dim, torch.SymInt)
+        for node in user_inputs(exported)
+        for tensor in tensors_in(node.meta.get("val"))
+        for dim in tensor.shape
+    )
+
+
 def tensors_in(value: Any) -> Iterator[torch.Tensor]:
     """The tensors of a node's result."""
     for one in value if isinstance(value, (tuple, list)) else [value]:

@@ -37,6 +37,16 @@ def macs(node: Node) -> int:
         if isinstance(out, torch.Tensor) and name in _FACTORS:
             factor = bind_args(node)[_FACTORS[name]].meta["val"]
             return int(out.numel() * factor.shape[-2 if factor.dim() > 1 else -1])
+        if name == "scaled_dot_product_attention":
+            query, key, value = (
+                bind_args(node)[one].meta["val"] for one in ("query", "key", "value")
+            )
+            return int(
+                query.numel()
+                // query.shape[-1]
+                * key.shape[-2]
+                * (query.shape[-1] + value.shape[-1])
+            )
         return _counted(node) if _OTHERS.search(str(target)) else 0
     except Exception:
         # A free dimension has no number, and a count is not worth an error.
