@@ -66,7 +66,7 @@ int ANeuralNetworksModel_finish(void* model) { return 4; }
 def test_a_library_that_refuses_the_model(
     model: tuple[nn.Module, torch.Tensor, Path], tmp_path: Path
 ) -> None:
-    library = _refusing(tmp_path)
+    library = refusing_library(tmp_path)
     module, x, path = model
     with pytest.warns(FallbackWarning, match="ANeuralNetworksModel_finish: BAD_DATA"):
         session = nnapi_runtime.load(path, library=library)
@@ -74,7 +74,7 @@ def test_a_library_that_refuses_the_model(
         torch.testing.assert_close(session(x), module(x), rtol=1e-4, atol=1e-4)
 
 
-def _refusing(folder: Path) -> Path:
+def refusing_library(folder: Path) -> Path:
     """Our library but for one function."""
     import shutil
 
