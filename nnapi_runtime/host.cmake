@@ -23,8 +23,9 @@ set_target_properties(neuralnetworks PROPERTIES
   LIBRARY_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}
   LINK_DEPENDS ${NNAPI_RUNTIME_DIR}/src/host/exports.map)
 # The thread pool's threads outlive every dlclose, so the library stays where it is (nodelete).
+# Compilation caches are of one build, which its id tells (src/host/build_id.h).
 target_link_options(neuralnetworks PRIVATE
-  -Wl,-z,nodelete
+  -Wl,-z,nodelete -Wl,--build-id=sha1
   -Wl,--version-script=${NNAPI_RUNTIME_DIR}/src/host/exports.map -Wl,--gc-sections)
 
 # fuzz_model and its like: one target for each file, over the same objects.

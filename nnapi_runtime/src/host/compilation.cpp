@@ -78,9 +78,14 @@ Status Compilation::finish() {
   if (timeout_) deadline = Clock::now() + *timeout_;
   ProgramMap programs;
   std::shared_ptr<const Program> program;
-  if (Status status = Program::build(model_, model_->relaxed(), deadline, &programs, &program))
-    return status;
-  if (cache_token_) refresh_cache(cache_directory_, *cache_token_, *model_);
+  std::optional<CompilationCache> cache;
+  if (cache_token_) cache.emplace(cache_directory_, *cache_token_, *model_);
+  {
+    const PackingScope packing(cache ? cache->sequence() : nullptr);
+    if (Status status = Program::build(model_, model_->relaxed(), deadline, &programs, &program))
+      return status;
+  }
+  if (cache) cache->save();
   // The first execution finds its memory ready.
   if (program->all_fixed()) program->give_back(program->take_frame());
   program_ = std::move(program);

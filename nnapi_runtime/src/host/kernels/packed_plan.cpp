@@ -21,9 +21,8 @@ bool PackedPlan::finish(const void* weights, const void* bias) {
   scratch_bytes = (in_.needless() ? 0 : AlignedBytes::round_up(in_.bytes())) +
                   (out_.needless() ? 0 : AlignedBytes::round_up(out_.bytes()));
   if (weights) {
-    AlignedBytes packed(packed_bytes());
-    pack(weights, bias, packed.get());
-    packed_ = share_weights(weights, bias, packed_bytes(), std::move(packed));
+    packed_ =
+        packed_weights(weights, bias, packed_bytes(), [&](char* to) { pack(weights, bias, to); });
   } else {
     scratch_bytes += packed_bytes();
   }
@@ -31,7 +30,7 @@ bool PackedPlan::finish(const void* weights, const void* bias) {
 }
 
 void PackedPlan::run(const ConvolutionData& data, void* scratch, ThreadPool& pool) const {
-  const char* packed = packed_ ? packed_->get() : nullptr;
+  const char* packed = packed_.get();
   if (!packed && c_.quantised() && !sums_fit(c_, static_cast<const int32_t*>(data.bias)))
     return convolve_reference(c_, data, pool);
   auto* free = static_cast<char*>(scratch);

@@ -4,8 +4,8 @@
 
 #include "host/kernels/aligned_bytes.h"
 #include "host/kernels/convolution.h"
-#include "host/kernels/shared_weights.h"
 #include "host/kernels/staging.h"
+#include "host/packed_weights.h"
 
 namespace nnapi::host {
 
@@ -35,7 +35,7 @@ class PackedPlan : public ConvolutionPlan {
  private:
   Staging in_, out_;
   AlignedBytes padding_;
-  std::shared_ptr<const AlignedBytes> packed_;  // null: packed in every run
+  PackedBytes packed_;  // null: packed in every run
 };
 
 }  // namespace nnapi::host

@@ -13,7 +13,7 @@ using Source = std::tuple<const void*, const void*, size_t>;
 
 struct Registry {
   std::mutex mutex;
-  std::multimap<Source, std::weak_ptr<const AlignedBytes>> known;
+  std::multimap<Source, std::weak_ptr<const char>> known;
 };
 
 // Never destroyed: compilations may outlive it otherwise.
@@ -24,8 +24,7 @@ Registry& registry() {
 
 }  // namespace
 
-std::shared_ptr<const AlignedBytes> share_weights(const void* weights, const void* bias,
-                                                  size_t bytes, AlignedBytes packed) {
+PackedBytes share_weights(const void* weights, const void* bias, size_t bytes, PackedBytes packed) {
   Registry& r = registry();
   const Source source{weights, bias, bytes};
   std::lock_guard lock(r.mutex);
@@ -34,14 +33,13 @@ std::shared_ptr<const AlignedBytes> share_weights(const void* weights, const voi
     const auto other = entry->second.lock();
     if (!other)
       entry = r.known.erase(entry);
-    else if (std::memcmp(other->get(), packed.get(), bytes) == 0)
+    else if (std::memcmp(other.get(), packed.get(), bytes) == 0)
       return other;
     else
       ++entry;
   }
-  auto kept = std::make_shared<const AlignedBytes>(std::move(packed));
-  r.known.emplace(source, kept);
-  return kept;
+  r.known.emplace(source, packed);
+  return packed;
 }
 
 }  // namespace nnapi::host

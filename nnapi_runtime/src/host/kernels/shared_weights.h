@@ -4,15 +4,13 @@
 #pragma once
 
 #include <cstddef>
-#include <memory>
 
-#include "host/kernels/aligned_bytes.h"
+#include "host/packed_bytes.h"
 
 namespace nnapi::host {
 
 // The same `bytes` as in `packed`: those of an earlier call if they are still in use somewhere, or
 // else `packed` itself. Only weights packed from the same constants are compared.
-std::shared_ptr<const AlignedBytes> share_weights(const void* weights, const void* bias,
-                                                  size_t bytes, AlignedBytes packed);
+PackedBytes share_weights(const void* weights, const void* bias, size_t bytes, PackedBytes packed);
 
 }  // namespace nnapi::host
