@@ -14,6 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
+COVERAGE = ROOT / "docs" / "coverage.md"
 
 HEAD = """# Coverage
 
@@ -91,6 +92,5 @@ def limitations() -> str:
 
 
 if __name__ == "__main__":
-    path = ROOT / "docs" / "coverage.md"
-    path.write_text(coverage())
-    print(f"wrote {path.relative_to(ROOT)}")
+    COVERAGE.write_text(coverage())
+    print(f"wrote {COVERAGE.relative_to(ROOT)}")

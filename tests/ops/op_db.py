@@ -54,10 +54,15 @@ class Outcome:
     @property
     def row(self) -> str:
         """As it stands in docs/coverage.md: dtype right/tried, and the commonest reason."""
+        reason = self.reasons.most_common(1)
+        return f"{self.counts} | {reason[0][0] if reason else ''}"
+
+    @property
+    def counts(self) -> str:
+        """Right of those tried, by dtype."""
         tried = self.right + self.refused
         counts = ", ".join(f"{d} {self.right[d]}/{tried[d]}" for d in sorted(tried))
-        reason = self.reasons.most_common(1)
-        return f"{counts or 'no samples'} | {reason[0][0] if reason else ''}"
+        return counts or "no samples"
 
 
 def walk(info: Any) -> Outcome:
