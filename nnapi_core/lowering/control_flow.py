@@ -108,7 +108,7 @@ def _while(lowerer: Lowerer, nn: Context, node: Node) -> Results:
 def _operand(lowerer: Lowerer, nn: Context, operand: Any) -> Value:
     if not isinstance(operand, Node):
         raise Unsupported("control flow over numbers that are not tensors", operand=operand)
-    return lowerer.operand(nn, operand)
+    return lowerer.operands.operand(nn, operand)
 
 
 def as_flag(nn: Context, condition: Value) -> Value:

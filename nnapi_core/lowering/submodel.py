@@ -66,7 +66,7 @@ class Submodel:
                 ref = lowerer.builder.variable(parameter.spec.type)
                 value = Value(parameter.spec, ref, parameter.bounds)
                 inputs.append(value)
-            lowerer.give(node, value)
+            lowerer.operands.give(node, value)
         inputs += [Value(spec, lowerer.builder.variable(spec.type)) for spec in unused]
         for node in branch.program.operations():
             try:
@@ -87,7 +87,7 @@ class Submodel:
                 continue
             if not isinstance(result, Node):
                 raise Unsupported("a branch returns something that is not a tensor", result=result)
-            found.append(self._lowerer.value(result))
+            found.append(self._lowerer.operands.value(result))
         return found
 
     def leaving(self, results: Sequence[Value], orders: Sequence[Order]) -> list[Value]:
