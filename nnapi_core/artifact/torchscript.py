@@ -19,25 +19,19 @@ import torch
 
 from nnapi_core.artifact.atomic import written_whole
 from nnapi_core.artifact.parts import Parts
-from nnapi_core.artifact.stock_stage import StockStage
+from nnapi_core.artifact.size_source import Names, SizeSource, choice_source, example_shapes
+from nnapi_core.artifact.stock_parts import is_flexible, stock_stage, stored_dims, torch_dims
 from nnapi_core.artifact.streamed_weights import StreamedWeights
 from nnapi_core.artifact.torch_source import Source
 from nnapi_core.errors import ConversionError
-from nnapi_core.lowering.value import MOST_DIMS, TensorSpec
-from nnapi_core.nnapi.types import OperandCode, SymbolicDim
+from nnapi_core.lowering.value import MOST_DIMS
+from nnapi_core.nnapi.types import OperandCode
 
 CPU_METHOD = "forward_cpu"
 """Computes what ``forward`` does, in torch, for phones without NNAPI or whose driver refuses the model."""
 
 # TorchScript reads real annotations.
 _TENSORS = typing.List[torch.Tensor]  # noqa: UP006
-
-# What stock PyTorch's Compilation.run takes as inputs.
-_INPUT_CODES = {
-    OperandCode.TENSOR_FLOAT32,
-    OperandCode.TENSOR_INT32,
-    OperandCode.TENSOR_QUANT8_ASYMM,
-}
 
 
 def save_torchscript(parts: Parts, path: str | PathLike[str]) -> None:
@@ -63,19 +57,22 @@ def scripted(
     """The TorchScript module of a conversion (as ``parts.written()`` says it), over its numbered weights."""
     # A class of its own: TorchScript shares the methods of a class between its instances.
     root = type("ConvertedModel", (torch.nn.Module,), {})()
+    # So that a tool can make inputs for the file: shapes (the example's where they are free) and dtypes, in order.
+    root.example_shapes = example_shapes(manifest)
+    root.example_dtypes = [one["dtype"] for one in manifest["inputs"]]
+    if "variants" in manifest:
+        return _with_variants(root, parts, manifest, sources, weights)
     for number, stage in enumerate(manifest["stages"]):
         if stage["kind"] == "nnapi":
-            setattr(root, f"stage_{number}", torch.jit.script(_stock_stage(parts, stage, weights)))
+            scripted_stage = torch.jit.script(stock_stage(parts.models, manifest, stage, weights))
+            setattr(root, f"stage_{number}", scripted_stage)
         else:
             setattr(root, f"stage_{number}", _torch_stage(stage, sources, weights))
     if "cpu" in manifest:
         root.whole = _torch_stage(manifest["cpu"], sources, weights)
-    for name, constant in parts.manifest["constants"].items():
+    for name, constant in manifest["constants"].items():
         data = np.frombuffer(base64.b64decode(constant["data"]), constant["dtype"]).copy()
         root.register_buffer(f"constant_{name}", torch.from_numpy(data).reshape(constant["shape"]))
-    # So that a tool can make inputs for the file: shapes (a free dimension as 1) and dtypes, in order.
-    root.example_shapes = [[dim or 1 for dim in one["shape"]] for one in parts.manifest["inputs"]]
-    root.example_dtypes = [one["dtype"] for one in parts.manifest["inputs"]]
     module = torch.jit.script(root)
     module.define(
         method_source(
@@ -86,6 +83,24 @@ def scripted(
     )
     if "cpu" in manifest:
         module.define(method_source(manifest, CPU_METHOD, [("whole", manifest["cpu"])]))
+    return module
+
+
+def _with_variants(
+    root: Any,
+    parts: Parts,
+    manifest: dict[str, Any],
+    sources: dict[str, Source],
+    weights: list[torch.Tensor],
+) -> Any:
+    """The module that passes its arguments on to the variant for their sizes."""
+    documents = [one["manifest"] for one in manifest["variants"]]
+    for number, document in enumerate(documents):
+        setattr(root, f"variant_{number}", scripted(parts, document, sources, weights))
+    module = torch.jit.script(root)
+    module.define(choice_source(manifest, "forward"))
+    if all("cpu" in document for document in documents):
+        module.define(choice_source(manifest, CPU_METHOD))
     return module
 
 
@@ -109,63 +124,24 @@ def _read(weight: dict[str, Any]) -> str:
     return f"self.weights[{weight['weight']}]{''.join(steps)}"
 
 
-def _stock_stage(parts: Parts, stage: dict[str, Any], weights: list[torch.Tensor]) -> StockStage:
-    words = parts.models[stage["model"]]
-    if int.from_bytes(words[:4], "little") != 1:
-        raise ConversionError(
-            "this model has per-channel scales, omitted operands or submodels, which stock PyTorch's "
-            "format cannot express; save it as .nnapi, or quantise with nnapi_core.quantize(..., per_channel=False)"
-        )
-    for border in stage["inputs"]:
-        code = OperandCode(border["type"])
-        if code not in _INPUT_CODES:
-            raise ConversionError(
-                f"input {border['value']!r} is {code.name}, which stock PyTorch does not pass to NNAPI "
-                "(it takes float32, int32 and quint8); save it as .nnapi"
-            )
-    templates = [_template(border) for border in stage["outputs"]]
-    return StockStage(
-        torch.frombuffer(bytearray(words), dtype=torch.int32),
-        weights,
-        templates,
-        parts.manifest["relaxed"],
-    )
-
-
-def _template(border: dict[str, Any]) -> torch.Tensor:
-    """An empty tensor of an output's type and physical shape."""
-    code = OperandCode(border["type"])
-    if None in border["shape"]:
-        raise ConversionError(f"output {border['value']!r} has a free dimension; save it as .nnapi")
-    shape = _stored(border)
-    if code is OperandCode.TENSOR_QUANT8_ASYMM:
-        return torch._empty_affine_quantized(
-            shape, scale=border["scale"], zero_point=border["zero_point"], dtype=torch.quint8
-        )
-    return torch.empty(shape, dtype=torch.from_numpy(np.empty(0, code.element)).dtype)
-
-
-def _stored(border: dict[str, Any]) -> list[int]:
-    """The dimensions of the operand."""
-    spec = TensorSpec(tuple(border["shape"][dim] for dim in border["order"]), torch.float32)
-    return [-1 if isinstance(dim, SymbolicDim) else dim for dim in spec.stored_dims]
-
-
 def method_source(
     manifest: dict[str, Any], name: str, stages: Sequence[tuple[str, dict[str, Any]]]
 ) -> str:
     """The text of a method that runs ``stages``, which are submodules by their names."""
-    names = _Names()
+    names = Names()
+    sizes = SizeSource(manifest, names)
     quants = _quantised(manifest)
     arguments = "".join(f", {names[one['name']]}: Tensor" for one in manifest["inputs"])
-    lines = [f"def {name}(self{arguments}):"]
+    lines = [f"def {name}(self{arguments}):", *sizes.of_inputs()]
     for submodule, stage in stages:
         results = f"{submodule}_results"
         if stage["kind"] == "nnapi":
-            given = ", ".join(_entering(names, border) for border in stage["inputs"])
-            lines.append(f"    {results} = self.{submodule}([{given}])")
+            lines += sizes.of_values([border["value"] for border in stage["inputs"]])
+            given = ", ".join(_entering(names, border, sizes) for border in stage["inputs"])
+            told = sizes.told(stage) if is_flexible(stage) else ""
+            lines.append(f"    {results} = self.{submodule}([{given}]{told})")
             for position, border in enumerate(stage["outputs"]):
-                leaving = _leaving(f"{results}[{position}]", border)
+                leaving = _leaving(f"{results}[{position}]", border, sizes)
                 lines.append(f"    {names[border['value']]} = {leaving}")
         else:
             given = ", ".join(
@@ -194,15 +170,7 @@ def _quantised(manifest: dict[str, Any]) -> dict[str, tuple[float, int]]:
     }
 
 
-class _Names(dict[str, str]):
-    """Value names as identifiers that cannot collide with keywords or attributes."""
-
-    def __missing__(self, name: str) -> str:
-        self[name] = f"v{len(self)}_" + "".join(c if c.isalnum() else "_" for c in name)
-        return self[name]
-
-
-def _entering(names: _Names, border: dict[str, Any]) -> str:
+def _entering(names: Names, border: dict[str, Any], sizes: SizeSource) -> str:
     text = names[border["value"]]
     order = border["order"]
     if order != sorted(order):
@@ -210,11 +178,11 @@ def _entering(names: _Names, border: dict[str, Any]) -> str:
     if border["dtype"] == "int64":
         text += ".to(torch.int32)"
     if not 0 < len(order) <= MOST_DIMS:
-        text += f".reshape({_stored(border)})"
-    return text + ".contiguous()"
+        text += f".reshape({sizes.list_of(stored_dims(border))})"
+    return sizes.never_empty(f"{text}.contiguous()", border)
 
 
-def _leaving(text: str, border: dict[str, Any]) -> str:
+def _leaving(text: str, border: dict[str, Any], sizes: SizeSource) -> str:
     order = border["order"]
     if order != sorted(order):
         inverse = [order.index(dim) for dim in range(len(order))]
@@ -222,11 +190,11 @@ def _leaving(text: str, border: dict[str, Any]) -> str:
     if border["dtype"] == "int64":
         text += ".to(torch.int64)"
     if not 0 < len(order) <= MOST_DIMS:
-        text += f".reshape(torch.jit.annotate(List[int], {border['shape']}))"
-    return text
+        text += f".reshape({sizes.list_of(torch_dims(border))})"
+    return sizes.truly_empty(text, border)
 
 
-def _result(names: _Names, manifest: dict[str, Any], output: dict[str, Any]) -> str:
+def _result(names: Names, manifest: dict[str, Any], output: dict[str, Any]) -> str:
     name = output["name"]
     if name is None:
         return "None"

@@ -56,6 +56,7 @@ class _Merger:
         self._root = torch.nn.Module()
         self._mapping: dict[Node, Node] = {}
         self._placeholders: list[Node] = []
+        self._dims: dict[tuple[Node, int], Expression | None] = {}
         self._known: dict[str, Any] = {}
 
     def run(self) -> GraphModule:
@@ -92,9 +93,9 @@ class _Merger:
         values = [node.meta["val"] for node in column]
         shapes = [tuple(value.shape) for value in values]
         new.meta["val"] = max(values, key=lambda value: tuple(value.shape))
-        new.meta["free"] = [
-            dim for dim, one in enumerate(zip(*shapes, strict=True)) if len(set(one)) > 1
-        ]
+        free = {dim: one for dim, one in enumerate(zip(*shapes, strict=True)) if len(set(one)) > 1}
+        new.meta["free"] = list(free)
+        self._dims.update({(new, dim): self._fitter.fit(one) for dim, one in free.items()})
 
     def _argument(self, column: Sequence[Any]) -> Any:
         first = column[0]
@@ -123,23 +124,27 @@ class _Merger:
                 result = self._graph.call_function(function, (result, other))
             return result
         if expression not in self._known:
-            size = self._sizes[expression]
-            given: Any = self._graph.call_function(
-                torch.ops.aten.sym_size.int, (self._input(size["of"]), size["dim"])
-            )
-            if size["offset"]:
-                given = self._graph.call_function(operator.sub, (given, size["offset"]))
-            if size["factor"] != 1:
-                given = self._graph.call_function(operator.floordiv, (given, size["factor"]))
-            self._known[expression] = given
+            self._known[expression] = self._size(self._sizes[expression])
         return self._known[expression]
 
-    def _input(self, name: str) -> Node:
-        if name not in self._inputs:
+    def _size(self, size: Mapping[str, Any]) -> Any:
+        """The call that reads a size off an input."""
+        for (placeholder, dim), expression in self._dims.items():
+            if expression == size["name"]:
+                return self._graph.call_function(torch.ops.aten.sym_size.int, (placeholder, dim))
+        if size["of"] not in self._inputs:
             raise Unsupported(
-                "a CPU call needs a size that none of its stage's inputs says", of=name
+                "a CPU call needs a size that none of its stage's inputs says", size=size["name"]
             )
-        return self._placeholders[self._inputs.index(name)]
+        placeholder = self._placeholders[self._inputs.index(size["of"])]
+        given: Any = self._graph.call_function(
+            torch.ops.aten.sym_size.int, (placeholder, size["dim"])
+        )
+        if size["offset"]:
+            given = self._graph.call_function(operator.sub, (given, size["offset"]))
+        if size["factor"] != 1:
+            given = self._graph.call_function(operator.floordiv, (given, size["factor"]))
+        return given
 
     def _constant(self, column: Sequence[Node]) -> Node:
         target = str(column[0].target)

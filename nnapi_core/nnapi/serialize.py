@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from enum import IntEnum
 
 import numpy as np
@@ -35,29 +35,31 @@ class WeightTable:
     def __init__(self, *, by_content: bool = False) -> None:
         """``by_content``: constants of several conversions share a number where their bytes are the same."""
         self.constants: list[Constant] = []
-        self._numbers: dict[object, int] = {}
-        self._by_root: dict[object, int] = {}
-        self._by_content: dict[object, int] | None = {} if by_content else None
+        self._numbers: dict[Hashable, int] = {}
+        self._by_root: dict[Hashable, int] = {}
+        self._by_content: dict[Hashable, int] = {}
+        self._digests: dict[Hashable, Hashable] | None = {} if by_content else None
 
     def number(self, constant: Constant) -> int:
         if constant.moved is not None and constant.moved[1].permutation is None:
             # Another shape is another operand over the same bytes.
             return self.number(constant.moved[0])
         if constant.key not in self._numbers:
-            number = self._same_content(constant)
+            number = self._by_content.setdefault(self._content(constant), len(self.constants))
             self._numbers[constant.key] = number
-            self._by_root.setdefault(constant.root()[0].key, number)
+            self._by_root.setdefault(self._content(constant.root()[0]), number)
             if number == len(self.constants):
                 self.constants.append(constant)
         return self._numbers[constant.key]
 
-    def _same_content(self, constant: Constant) -> int:
-        """The number of a constant of the same bytes, or the next one."""
-        new = len(self.constants)
-        if self._by_content is None:
-            return new
-        digest = hashlib.sha256(constant.array().tobytes()).digest()
-        return self._by_content.setdefault((constant.dtype.str, constant.shape, digest), new)
+    def _content(self, constant: Constant) -> Hashable:
+        """What names the bytes of a constant."""
+        if self._digests is None:
+            return constant.key
+        if constant.key not in self._digests:
+            digest = hashlib.sha256(constant.array().tobytes()).digest()
+            self._digests[constant.key] = (constant.dtype.str, constant.shape, digest)
+        return self._digests[constant.key]
 
     def reordered(self, constant: Constant) -> tuple[int, tuple[Reordering, ...]]:
         """A numbered weight with the elements of ``constant``, and the steps from it to ``constant``.
@@ -65,7 +67,7 @@ class WeightTable:
         For readers that can permute: a weight is added only where there is none of these elements in any order.
         """
         root, steps = constant.root()
-        number = self._by_root.get(root.key)
+        number = self._by_root.get(self._content(root))
         if number is None:
             return self.number(root), steps
         stored = self.constants[number].root()[1]

@@ -16,6 +16,7 @@ import nnapi_core
 import nnapi_runtime
 from nnapi_core.flexible.strategy import Strategy
 from tests.models.definitions import UNet
+from tests.models.stock_runs import StockRuns
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "examples"))
@@ -80,10 +81,56 @@ def test_one_artifact_for_twenty_shapes(name: str, tmp_path: Path) -> None:
         fallback="error",
     )
     assert converted.report.shape_strategy == strategy.value
+    generator = torch.Generator().manual_seed(3)
+    given = [torch.randn(shape, generator=generator) for shape in case.shapes]
+    with torch.no_grad():
+        expected = [case.module(image) for image in given]
     converted.save(tmp_path / "model.nnapi")
     loaded = nnapi_runtime.load(tmp_path / "model.nnapi")
-    for shape in case.shapes:
-        image = torch.randn(shape, generator=torch.Generator().manual_seed(3))
+    runs = StockRuns(tmp_path)
+    runs.add("model", converted, [(image,) for image in given], ".ptl")
+    runs.run(with_library=True)
+    stock, in_torch = runs.results("model", "forward"), runs.results("model", "forward_cpu")
+    for image, right, one, other in zip(given, expected, stock, in_torch, strict=True):
+        for result in (loaded(image), one, other):
+            torch.testing.assert_close(result, right, rtol=1e-3, atol=2e-4)
+
+
+class LanguageModel(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        transformers = pytest.importorskip("transformers")
+        config = transformers.GPT2Config(
+            n_layer=2, n_head=2, n_embd=32, vocab_size=97, n_positions=48, use_cache=False,
+            bos_token_id=0, eos_token_id=0,
+        )  # fmt: skip
+        torch.manual_seed(0)
+        self.model = transformers.GPT2LMHeadModel(config)
+
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        return self.model(ids).logits
+
+
+def test_gpt2_of_any_length(tmp_path: Path) -> None:
+    module = LanguageModel().eval()
+    lengths = [1, 2, 3, 7, 16, 31, 48]
+    texts = [torch.randint(0, 97, (1, length)) for length in lengths]
+    converted = nnapi_core.convert(
+        module,
+        (texts[4],),
+        dynamic_shapes=({1: Dim("length", min=1, max=48)},),
+        fallback="error",
+    )
+    assert converted.report.shape_strategy == Strategy.LOAD_TIME.value
+    converted.save(tmp_path / "gpt2.nnapi")
+    loaded = nnapi_runtime.load(tmp_path / "gpt2.nnapi")
+    runs = StockRuns(tmp_path)
+    runs.add("gpt2", converted, [(text,) for text in texts], ".ptl")
+    runs.run(with_library=True)
+    for text, stock in zip(texts, runs.results("gpt2", "forward"), strict=True):
         with torch.no_grad():
-            expected = case.module(image)
-        torch.testing.assert_close(loaded(image), expected, rtol=1e-3, atol=2e-4)
+            expected = module(text)
+        torch.testing.assert_close(loaded(text), expected, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(stock, expected, rtol=1e-4, atol=1e-4)
+    with pytest.raises(nnapi_runtime.ArgumentError, match=r"length is 49.* from 1 to 48"):
+        loaded(torch.randint(0, 97, (1, 49)))

@@ -1,0 +1,97 @@
+"""NNAPI stages as modules for stock PyTorch: what their borders look like there."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+
+from nnapi_core.artifact.flexible_stock_stage import FlexibleStockStage
+from nnapi_core.artifact.stock_stage import StockStage
+from nnapi_core.errors import ConversionError
+from nnapi_core.lowering.value import MOST_DIMS
+from nnapi_core.nnapi.expression import Expression
+from nnapi_core.nnapi.types import OperandCode
+
+# What stock PyTorch's Compilation.run takes as inputs.
+_INPUT_CODES = {
+    OperandCode.TENSOR_FLOAT32,
+    OperandCode.TENSOR_INT32,
+    OperandCode.TENSOR_QUANT8_ASYMM,
+}
+
+
+def stock_stage(
+    models: dict[str, bytes],
+    manifest: dict[str, Any],
+    stage: dict[str, Any],
+    weights: list[torch.Tensor],
+) -> StockStage | FlexibleStockStage:
+    """Raises `ConversionError` for what stock PyTorch cannot run."""
+    words = models[stage["model"]]
+    if int.from_bytes(words[:4], "little") != 1:
+        raise ConversionError(
+            "this model has per-channel scales, omitted operands or submodels, which stock PyTorch's "
+            "format cannot express; save it as .nnapi, or quantise with nnapi_core.quantize(..., per_channel=False)"
+        )
+    for border in stage["inputs"]:
+        code = OperandCode(border["type"])
+        if code not in _INPUT_CODES:
+            raise ConversionError(
+                f"input {border['value']!r} is {code.name}, which stock PyTorch does not pass to NNAPI "
+                "(it takes float32, int32 and quint8); save it as .nnapi"
+            )
+    data = torch.frombuffer(bytearray(words), dtype=torch.int32)
+    templates = [_template(border) for border in stage["outputs"]]
+    if not is_flexible(stage):
+        return StockStage(data, weights, templates, manifest["relaxed"])
+    patches = stage.get("patches", {"positions": [], "which": []})
+    return FlexibleStockStage(
+        data,
+        weights,
+        templates,
+        manifest["relaxed"],
+        torch.tensor(patches["positions"], dtype=torch.int64),
+        torch.tensor(patches["which"], dtype=torch.int64),
+        [part["weight"] for part in stage.get("parts", ())],
+    )
+
+
+def is_flexible(stage: dict[str, Any]) -> bool:
+    """Is there a size in it that is known only when it runs?"""
+    return "patches" in stage or any("dims" in one for one in (*stage["inputs"], *stage["outputs"]))
+
+
+def torch_dims(border: dict[str, Any]) -> list[Expression]:
+    """The dimensions of the tensor."""
+    dims: list[Expression] = border["dims"] if "dims" in border else border["shape"]
+    return dims
+
+
+def stored_dims(border: dict[str, Any]) -> list[Expression]:
+    """The dimensions of the operand, as `TensorSpec.stored_dims` has them."""
+    dims = torch_dims(border)
+    physical = [dims[dim] for dim in border["order"]] or [1]
+    extra = len(physical) - MOST_DIMS
+    if extra <= 0:
+        return physical
+    leading = physical[: extra + 1]
+    numbers = [dim for dim in leading if isinstance(dim, int)]
+    merged = math.prod(numbers) if len(numbers) == len(leading) else ["*", *leading]
+    return [merged, *physical[extra + 1 :]]
+
+
+def _template(border: dict[str, Any]) -> torch.Tensor:
+    """An empty tensor of an output's type and physical shape; where that is not known, of no elements."""
+    code = OperandCode(border["type"])
+    dims = stored_dims(border)
+    shape = [dim for dim in dims if isinstance(dim, int)]
+    if len(shape) != len(dims):
+        shape = [0]
+    if code is OperandCode.TENSOR_QUANT8_ASYMM:
+        return torch._empty_affine_quantized(
+            shape, scale=border["scale"], zero_point=border["zero_point"], dtype=torch.quint8
+        )
+    return torch.empty(shape, dtype=torch.from_numpy(np.empty(0, code.element)).dtype)
