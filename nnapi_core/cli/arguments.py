@@ -60,7 +60,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
             _convert_parser().error("-o OUT says where to write; `explain` needs no output")
     else:
         options = _PARSERS[command]().parse_args(argv[1:])
-        if command == "bench" and options.picture:
+        if command == "bench" and (options.picture or options.report):
             options.profile = True
     options.command = command
     return options
@@ -183,6 +183,12 @@ def _inspect_parser() -> argparse.ArgumentParser:
         description="Say what an artifact holds: operands, operations, weights, feature level.",
     )
     parser.add_argument("file", metavar="FILE", help=".nnapi, .ptl or .pt")
+    parser.add_argument(
+        "--report", metavar="OUT", help="the graph of a .nnapi file, as .html or .json"
+    )
+    parser.add_argument(
+        "--graph", metavar="OUT.json", help="the graph of a .nnapi file for Model Explorer"
+    )
     return parser
 
 
@@ -200,6 +206,11 @@ def _bench_parser() -> argparse.ArgumentParser:
         help="time, GFLOP/s and share of this machine's peak by operation (.nnapi)",
     )
     parser.add_argument("--picture", metavar="FILE.svg", help="the profile as a picture")
+    parser.add_argument(
+        "--report",
+        metavar="FILE",
+        help="the graph with the time of each operation, as .html or .json (.nnapi)",
+    )
     return parser
 
 

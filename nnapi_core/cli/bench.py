@@ -13,6 +13,7 @@ import numpy as np
 
 import nnapi_runtime
 from nnapi_core.artifact.atomic import written_whole
+from nnapi_core.cli.artifact_report import artifact_report, check_report_name
 from nnapi_core.cli.profile import profile_rows, profile_text
 from nnapi_core.cli.profile_picture import profile_svg
 from nnapi_core.errors import ArtifactError, ConversionError
@@ -23,6 +24,7 @@ from nnapi_runtime.nnapi_file import read_file
 def bench_file(options: Namespace) -> str:
     """The text that ``nnapi-convert bench`` prints."""
     path = options.file
+    check_report_name(options.report)
     if options.picture and Path(options.picture).suffix != ".svg":
         raise ConversionError(f"{options.picture}: a picture is .svg")
     if not Path(path).is_file():
@@ -71,6 +73,10 @@ def _profile(session: nnapi_runtime.Session, inputs: list[Any], options: Namespa
     machine = Machine.measure(options.threads)
     file = read_file(options.file)
     rows = profile_rows(lambda: session.profile(*inputs), file, options.runs, machine)
+    if options.report:
+        text = artifact_report(options.file, options.report, rows)
+        with written_whole(options.report) as temporary:
+            temporary.write_text(text, "utf-8")
     if options.picture:
         with written_whole(options.picture) as temporary:
             temporary.write_text(profile_svg(Path(options.file).name, rows), "utf-8")

@@ -9,6 +9,9 @@ from typing import Any
 
 from nnapi_core.artifact.atomic import written_whole
 from nnapi_core.artifact.inspect import describe
+from nnapi_core.artifact.model_explorer import model_explorer_json
+from nnapi_core.artifact.picture import pictures
+from nnapi_core.cli.artifact_report import artifact_report, check_report_name
 from nnapi_core.cli.bench import bench_file
 from nnapi_core.cli.dynamic import dynamic_shapes
 from nnapi_core.cli.model_source import load_model
@@ -94,7 +97,15 @@ def explain(options: Namespace) -> int:
 
 
 def inspect(options: Namespace) -> int:
+    check_report_name(options.report)
+    if options.graph and Path(options.graph).suffix != ".json":
+        raise ConversionError(f"{options.graph}: a graph for Model Explorer is .json")
     print(describe(options.file))
+    if options.report:
+        _write(options.report, artifact_report(options.file, options.report))
+    if options.graph:
+        name = Path(options.file).name
+        _write(options.graph, model_explorer_json(name, pictures(options.file)))
     return 0
 
 
@@ -121,6 +132,10 @@ def _write_report(report: Report, path: str | None) -> None:
         text = report.to_html()
     else:
         raise ConversionError(f"{path}: a report is .json or .html")
+    _write(path, text)
+
+
+def _write(path: str, text: str) -> None:
     with written_whole(path) as temporary:
         temporary.write_text(text, "utf-8")
 
