@@ -39,12 +39,16 @@ def load(
     *,
     library: str | PathLike[str] | None = None,
     loop_timeout: float | None = None,
+    cache_dir: str | PathLike[str] | None = None,
 ) -> Session:
     """The model in a .nnapi file, ready to be called. Its weights are mapped, not copied.
 
     ``num_threads`` is a limit, None means all cores. ``library`` names the NNAPI library; without
     it NNAPI_LIBRARY does, else it is `host_library()`. ``loop_timeout`` is the seconds that a loop may take;
     None is NNAPI's default of 2.
+
+    In ``cache_dir``, which is made if need be, the library keeps what compiling made of this very file, so that
+    it is loaded the next time (for ours: packed weights, mapped).
 
     Where the library is missing or refuses the model, it runs in torch, with a `FallbackWarning`.
     """
@@ -57,5 +61,6 @@ def load(
         library=library,
         num_threads=num_threads,
         loop_timeout=loop_timeout,
+        cache_dir=cache_dir,
         name=str(path),
     )

@@ -33,6 +33,7 @@ class Executor:
         num_threads: int = 0,
         loop_timeout: int = 0,
         preference: int = 2,
+        cache: tuple[str | PathLike[str], bytes] | None = None,
     ) -> None: ...
     def run(
         self,

@@ -10,6 +10,7 @@ from typing import Any
 
 from nnapi_runtime.border import check_quantisation
 from nnapi_runtime.bound import Bound
+from nnapi_runtime.compilation_cache import CompilationCache
 from nnapi_runtime.errors import (
     ArgumentError,
     FallbackWarning,
@@ -41,6 +42,7 @@ class Session:
         library: str | PathLike[str] | None = None,
         num_threads: int | None = None,
         loop_timeout: float | None = None,
+        cache_dir: str | PathLike[str] | None = None,
         fallback: bool = True,
         name: str = "the model",
     ) -> None:
@@ -49,7 +51,8 @@ class Session:
         ``manifest`` is the JSON document, ``models`` words by their names in the manifest,
         ``weights`` the numbered buffers, as arrays or anything with the buffer protocol; nothing of
         these is copied. ``torch_programs`` are callables or TorchScript text by name. ``loop_timeout``
-        is the seconds that a loop may take. Raises `NnapiError`, whose text begins with ``name``.
+        is the seconds that a loop may take. The library keeps what compiling made in ``cache_dir``, which
+        needs the checksums of a file. Raises `NnapiError`, whose text begins with ``name``.
 
         With ``fallback``, all of a model that the library refuses, or that there is no library for, runs in
         torch, if its parts say how; a `FallbackWarning` and the attribute ``fallback`` tell.
@@ -67,9 +70,11 @@ class Session:
                 "num_threads": num_threads or 0,
                 "loop_timeout": _nanoseconds(loop_timeout),
             }
+            sums = manifest.get("checksums") if cache_dir is not None else None
+            cache = None if cache_dir is None else CompilationCache.of(cache_dir, sums)
             self._whole = partial(self._in_torch, weights, torch_programs if fallback else {})
             try:
-                self._runners = self._staged(models, weights, torch_programs, options)
+                self._runners = self._staged(models, weights, torch_programs, options, cache)
             except NnapiError as error:
                 self._runners = [self._whole(error)]
             self._variants = VariantSessions(
@@ -82,6 +87,7 @@ class Session:
                     library=library,
                     num_threads=num_threads,
                     loop_timeout=loop_timeout,
+                    cache_dir=cache_dir,
                     fallback=fallback,
                     name=name,
                 ),
@@ -95,6 +101,7 @@ class Session:
         weights: Sequence[Any],
         torch_programs: Mapping[str, Any],
         options: Mapping[str, Any],
+        cache: CompilationCache | None,
     ) -> list[Runner]:
         runners: list[Runner] = []
         for stage in self._manifest.stages:
@@ -104,7 +111,8 @@ class Session:
                 continue
             words = _part(models, stage.model)
             if stage.patches is None:
-                runners.append(NnapiRunner(stage, words, weights, options))
+                kept = {} if cache is None else {"cache": cache.entry(stage.model)}
+                runners.append(NnapiRunner(stage, words, weights, {**options, **kept}))
             else:
                 sizes = self._manifest.sizes
                 runners.append(FlexibleRunner(stage, words, weights, options, sizes))

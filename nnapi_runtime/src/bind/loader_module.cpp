@@ -4,11 +4,13 @@
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/filesystem.h>
 #include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <limits>
 #include <memory>
@@ -101,11 +103,23 @@ nb::object to_numpy(Memory memory, Element element, const std::vector<uint32_t>&
   return nb::cast(array);
 }
 
+// A directory, and a token of 32 bytes.
+using Cache = std::pair<std::filesystem::path, nb::bytes>;
+
+void set_cache(const Cache& cache, loader::Options& options) {
+  if (cache.second.size() != options.cache_token.size()) {
+    throw ArgumentError("a cache token has " + std::to_string(options.cache_token.size()) +
+                        " bytes, not " + std::to_string(cache.second.size()));
+  }
+  options.cache_directory = cache.first.string();
+  std::memcpy(options.cache_token.data(), cache.second.c_str(), options.cache_token.size());
+}
+
 class Executor {
  public:
   Executor(nb::handle words, nb::sequence buffers,
            const std::optional<std::filesystem::path>& library, bool relaxed, uint32_t num_threads,
-           uint64_t loop_timeout, int32_t preference)
+           uint64_t loop_timeout, int32_t preference, const std::optional<Cache>& cache)
       : words_(words, "model words") {
     std::vector<std::span<const std::byte>> weights;
     for (nb::handle buffer : buffers) {
@@ -118,9 +132,10 @@ class Executor {
       bytes = aligned_words_;
     }
     const std::string path = library ? library->string() : loader::Library::default_path();
+    loader::Options options{relaxed, preference, num_threads, loop_timeout, {}, {}};
+    if (cache) set_cache(*cache, options);
     const nb::gil_scoped_release unlocked;
-    executor_.emplace(loader::Library::open(path), bytes, weights,
-                      loader::Options{relaxed, preference, num_threads, loop_timeout});
+    executor_.emplace(loader::Library::open(path), bytes, weights, options);
   }
 
   nb::list run(nb::sequence inputs, const std::optional<nb::sequence>& outputs) {
@@ -332,9 +347,10 @@ NB_MODULE(_loader, m) {
       "is copied, so they must not change. `num_threads` 0 leaves it to the library;\n"
       "`loop_timeout` is in nanoseconds, 0 for NNAPI's default.")
       .def(nb::init<nb::handle, nb::sequence, const std::optional<std::filesystem::path>&, bool,
-                    uint32_t, uint64_t, int32_t>(),
+                    uint32_t, uint64_t, int32_t, const std::optional<Cache>&>(),
            "words"_a, "buffers"_a, nb::kw_only(), "library"_a = nb::none(), "relaxed"_a = false,
-           "num_threads"_a = 0, "loop_timeout"_a = uint64_t{0}, "preference"_a = int32_t{ANEURALNETWORKS_PREFER_SUSTAINED_SPEED})
+           "num_threads"_a = 0, "loop_timeout"_a = uint64_t{0},
+           "preference"_a = int32_t{ANEURALNETWORKS_PREFER_SUSTAINED_SPEED}, "cache"_a = nb::none())
       .def(
           "run", &Executor::run, "inputs"_a, "outputs"_a = nb::none(),
           "Computes once. Inputs are C-contiguous arrays, or None for an optional input that is "

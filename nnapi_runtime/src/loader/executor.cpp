@@ -84,6 +84,11 @@ void Executor::compile(const Options& options) {
   if (options.num_threads != 0 && library_->nnapi_host_compilation_set_num_threads != nullptr) {
     NNAPI_CALL(nnapi_host_compilation_set_num_threads, "", handle, options.num_threads);
   }
+  if (!options.cache_directory.empty() &&
+      library_->ANeuralNetworksCompilation_setCaching != nullptr) {
+    NNAPI_CALL(ANeuralNetworksCompilation_setCaching, "", handle, options.cache_directory.c_str(),
+               options.cache_token.data());
+  }
   NNAPI_CALL(ANeuralNetworksCompilation_finish, "", handle);
 }
 

@@ -1,6 +1,7 @@
 // A model compiled and ready to run, by any number of threads at once.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -23,6 +24,10 @@ struct Options {
   int32_t preference = ANEURALNETWORKS_PREFER_SUSTAINED_SPEED;
   uint32_t num_threads = 0;   // at most; 0: the library decides. Only our own library listens.
   uint64_t loop_timeout = 0;  // nanoseconds that a WHILE may take; 0: NNAPI's default
+  // Where the library may keep what compiling made, under a token that is this model's alone; an
+  // empty directory: nowhere.
+  std::string cache_directory;
+  std::array<uint8_t, ANEURALNETWORKS_BYTE_SIZE_OF_CACHE_TOKEN> cache_token = {};
 };
 
 // What a model says about one of its inputs or outputs.

@@ -32,6 +32,7 @@
   REQUIRED(ANeuralNetworksEvent_free)                                    \
   OPTIONAL(ANeuralNetworksModel_relaxComputationFloat32toFloat16, 28)    \
   OPTIONAL(ANeuralNetworksModel_setOperandSymmPerChannelQuantParams, 29) \
+  OPTIONAL(ANeuralNetworksCompilation_setCaching, 29)                    \
   OPTIONAL(ANeuralNetworksExecution_compute, 29)                         \
   OPTIONAL(ANeuralNetworksExecution_getOutputOperandRank, 29)            \
   OPTIONAL(ANeuralNetworksExecution_getOutputOperandDimensions, 29)      \
