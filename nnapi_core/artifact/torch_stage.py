@@ -54,7 +54,7 @@ def torch_stage(
 
     def copied(node: Node) -> Node:
         if node not in mapping:
-            if node in program.constants:
+            if node in program.constants and _integers(program, node) is None:
                 name = f"constant_{len(mapping)}"
                 root.register_buffer(name, program.constants[node].load().detach())
                 mapping[node] = graph.get_attr(name)
@@ -80,9 +80,18 @@ def torch_stage(
 
 def stored_weights(program: Program, stage: Stage) -> Iterator[tuple[Node, Constant]]:
     """What a stage reads of the artifact's weights."""
-    for node in {one: None for call in stage.nodes for one in call.all_input_nodes}:
+    reads = {
+        _integers(program, one) or one: None for call in stage.nodes for one in call.all_input_nodes
+    }
+    for node in reads:
         if node in program.constants and (stored := _stored(program.constants[node])) is not None:
             yield node, stored
+
+
+def _integers(program: Program, node: Node) -> Node | None:
+    """The integers that a constant is the numbers of: these are stored, and dequantised where they are read."""
+    integers = program.dequantised.get(node)
+    return integers if node in program.constants and integers in program.constants else None
 
 
 def _stored(constant: TorchConstant) -> Constant | None:

@@ -191,7 +191,7 @@ def test_quantised_borders_are_written_and_read_back(level: int, tmp_path: Path)
 def test_sizes(tmp_path: Path) -> None:
     """Integers take a quarter of the weights' bytes, half precision takes half."""
     torch.manual_seed(0)
-    module = nn.Sequential(nn.Conv2d(3, 128, 3), nn.ReLU(), nn.Conv2d(128, 128, 3)).eval()
+    module = nn.Sequential(nn.Conv2d(3, 256, 3), nn.ReLU(), nn.Conv2d(256, 256, 3)).eval()
     converted = {
         "float": nnapi_core.convert(module, (X,)),
         "relaxed": nnapi_core.convert(module, (X,), relax_float32_to_float16=True),
