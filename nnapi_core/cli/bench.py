@@ -16,6 +16,7 @@ from nnapi_core.artifact.atomic import written_whole
 from nnapi_core.cli.artifact_report import artifact_report, check_report_name
 from nnapi_core.cli.profile import profile_rows, profile_text
 from nnapi_core.cli.profile_picture import profile_svg
+from nnapi_core.cli.progress import working
 from nnapi_core.errors import ArtifactError, ConversionError
 from nnapi_runtime.machine import Machine
 from nnapi_runtime.nnapi_file import read_file
@@ -50,13 +51,15 @@ def bench_file(options: Namespace) -> str:
 
 
 def _latency(run: Callable[[], Any], options: Namespace) -> str:
-    for _ in range(options.warmup):
-        run()
     times = []
-    for _ in range(options.runs):
-        start = time.perf_counter()
-        run()
-        times.append((time.perf_counter() - start) * 1e3)
+    with working("running", by_itself=False) as steps:
+        for number in range(-options.warmup, options.runs):
+            # Shown between the runs, not in them.
+            steps.count(number + options.warmup, options.warmup + options.runs)
+            start = time.perf_counter()
+            run()
+            if number >= 0:
+                times.append((time.perf_counter() - start) * 1e3)
     median, p90 = np.percentile(times, [50, 90])
     return f"median {median:.3f} ms, p90 {p90:.3f} ms over {options.runs} runs"
 

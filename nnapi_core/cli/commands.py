@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,8 @@ from nnapi_core.cli.artifact_report import artifact_report, check_report_name
 from nnapi_core.cli.bench import bench_file
 from nnapi_core.cli.dynamic import dynamic_shapes
 from nnapi_core.cli.model_source import load_model
-from nnapi_core.cli.text import explain_text, summary, verification
+from nnapi_core.cli.progress import working
+from nnapi_core.cli.terminal import show_explanation, show_summary, show_verification
 from nnapi_core.driver import Converted
 from nnapi_core.driver import convert as convert_module
 from nnapi_core.driver import explain as explain_module
@@ -37,30 +37,41 @@ def convert(options: Namespace) -> int:
         raise ConversionError(f"{options.output}: artifacts end in {', '.join(_ARTIFACTS)}")
     if not Path(options.output).resolve().parent.is_dir():
         raise ConversionError(f"{options.output}: the folder does not exist")
+    check_report_name(options.report)
     registry = Registry.collect(blocked=options.blocked)
-    source = load_model(options.model, options.input)
-    converted = convert_module(
-        source.module,
-        source.args,
-        fallback=options.fallback,
-        dynamic_shapes=dynamic_shapes(source.module, source.args, options.dynamic),
-        sizes=options.sizes,
-        relax_float32_to_float16=options.relax_fp16,
-        **_target(options),
-        registry=registry,
-        progress=_progress,
-    )
-    print(summary(converted.report))
+    with working("reading the model"):
+        source = load_model(options.model, options.input)
+    with working("converting") as steps:
+        converted = convert_module(
+            source.module,
+            source.args,
+            fallback=options.fallback,
+            dynamic_shapes=dynamic_shapes(source.module, source.args, options.dynamic),
+            sizes=options.sizes,
+            relax_float32_to_float16=options.relax_fp16,
+            **_target(options),
+            registry=registry,
+            progress=steps.count,
+        )
+    show_summary(converted.report)
     failed = False
     if options.verify:
-        result = verify(converted, source.args, source.run(), by_node=options.report is not None)
+        with working("comparing with torch") as steps:
+            result = verify(
+                converted,
+                source.args,
+                source.run(),
+                by_node=options.report is not None,
+                progress=steps.count,
+            )
         converted.report.add_errors({one.name: (one.relative, one.own) for one in result.nodes})
-        print(verification(result))
+        show_verification(result)
         failed = not result.passed
     _write_report(converted.report, options.report)
     if failed:
         raise ConversionError(f"the result differs from torch; {options.output} was not written")
-    converted.save(options.output)
+    with working(f"writing {options.output}"):
+        converted.save(options.output)
     _say_written(converted, options.output)
     return 0
 
@@ -81,17 +92,20 @@ def _say_written(converted: Converted, path: str) -> None:
 
 
 def explain(options: Namespace) -> int:
+    check_report_name(options.report)
     registry = Registry.collect(blocked=options.blocked)
-    source = load_model(options.model, options.input)
-    report = explain_module(
-        source.module,
-        source.args,
-        dynamic_shapes=dynamic_shapes(source.module, source.args, options.dynamic),
-        sizes=options.sizes,
-        registry=registry,
-        **_target(options),
-    )
-    print(explain_text(report))
+    with working("reading the model"):
+        source = load_model(options.model, options.input)
+    with working("asking every plugin"):
+        report = explain_module(
+            source.module,
+            source.args,
+            dynamic_shapes=dynamic_shapes(source.module, source.args, options.dynamic),
+            sizes=options.sizes,
+            registry=registry,
+            **_target(options),
+        )
+    show_explanation(report)
     _write_report(report, options.report)
     return 0
 
@@ -128,20 +142,11 @@ def _write_report(report: Report, path: str | None) -> None:
         return
     if Path(path).suffix == ".json":
         text = report.to_json()
-    elif Path(path).suffix == ".html":
-        text = report.to_html()
     else:
-        raise ConversionError(f"{path}: a report is .json or .html")
+        text = report.to_html()
     _write(path, text)
 
 
 def _write(path: str, text: str) -> None:
     with written_whole(path) as temporary:
         temporary.write_text(text, "utf-8")
-
-
-def _progress(done: int, total: int) -> None:
-    """One line on a terminal; nothing in a pipe."""
-    if sys.stderr.isatty() and total > 50:
-        end = "\n" if done == total else ""
-        print(f"\rlowering {done}/{total} nodes", end=end, file=sys.stderr, flush=True)
