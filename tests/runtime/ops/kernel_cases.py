@@ -13,7 +13,7 @@ from nnapi_core.nnapi.types import ChannelQuant, OperandCode, OperandType, Quant
 from tests.runtime.ops.single_op import Tensor, run_operation
 
 KINDS = ("conv", "grouped", "depthwise", "transposed", "fully connected", "matmul")
-CASES_PER_KIND = 30
+CASES_PER_KIND = 50
 
 
 class Case:
@@ -42,7 +42,7 @@ class Case:
 
     def channels(self) -> int:
         """Around the widths of vectors and panels."""
-        return int(self.random.choice([1, 3, 4, 7, 8, 15, 16, 17, 24, 33, 48, 49, 64, 97]))
+        return int(self.random.choice([1, 3, 4, 7, 8, 15, 16, 17, 24, 33, 48, 49, 64, 97, 130]))
 
     def tensor(self, variable: str, *shape: int, out_dim: int = 0) -> Tensor:
         code = self.types[variable]
@@ -110,7 +110,9 @@ class Case:
     def image(self) -> tuple[dict[str, Any], int]:
         nchw = bool(self.random.integers(2))
         batch, height, width = self.integer(1, 2), self.integer(5, 20), self.integer(5, 20)
-        kernel = self.integer(1, 4), self.integer(1, 4)
+        # Windows of 3x3 have loops of their own.
+        square = self.kind == "depthwise" and self.integer(0, 1)
+        kernel = (3, 3) if square else (self.integer(1, 5), self.integer(1, 5))
         groups, in_channels, out_channels = 1, self.channels(), self.channels()
         extra: dict[str, Any] = {}
         if self.kind == "grouped":
@@ -123,7 +125,11 @@ class Case:
         else:
             weights = self.tensor("W", out_channels, *kernel, in_channels)
         if self.kind in ("conv", "depthwise"):
-            extra |= {"dilation_width": self.integer(1, 2), "dilation_height": self.integer(1, 2)}
+            most = 1 if square else 2
+            extra |= {
+                "dilation_width": self.integer(1, most),
+                "dilation_height": self.integer(1, most),
+            }
         channels = in_channels * groups
         shape = (channels, height, width) if nchw else (height, width, channels)
         return {

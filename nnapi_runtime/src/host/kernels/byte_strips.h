@@ -1,4 +1,5 @@
-// Weights of a quantised depthwise convolution for the strips of simd/byte_strip.h.
+// Weights of a quantised depthwise convolution for the strips and rows of simd/byte_strip.h and
+// simd/byte_rows.h.
 #pragma once
 
 #include <cstddef>
@@ -11,9 +12,14 @@ namespace nnapi::host {
 // Are there such loops, and do the weights fit in their signed bytes?
 bool takes_byte_strips(const Convolution& c, const TileLoops& loops);
 
-size_t byte_strip_bytes(const Convolution& c);
+// Which taps are multiplied at once: four in the order of the window's rows, or the three of a
+// column.
+enum class TapGroups { kFours, kColumns };
+
+size_t byte_strip_bytes(const Convolution& c, TapGroups groups);
 
 // Fills byte_strip_bytes() with weights and bias (null: zero).
-void pack_byte_strips(const Convolution& c, const void* weights, const int32_t* bias, char* to);
+void pack_byte_strips(const Convolution& c, TapGroups groups, const void* weights,
+                      const int32_t* bias, char* to);
 
 }  // namespace nnapi::host

@@ -82,11 +82,11 @@ class DepthwisePlan final : public PackedPlan {
 
  private:
   size_t packed_bytes() const override {
-    return bytes_ ? byte_strip_bytes(c_) : strip_bytes(c_, loops_);
+    return bytes_ ? byte_strip_bytes(c_, groups_) : strip_bytes(c_, loops_);
   }
   void pack(const void* weights, const void* bias, char* to) const override {
     if (bytes_)
-      pack_byte_strips(c_, weights, static_cast<const int32_t*>(bias), to);
+      pack_byte_strips(c_, groups_, weights, static_cast<const int32_t*>(bias), to);
     else
       pack_strips(c_, loops_, weights, bias, to);
   }
@@ -97,9 +97,41 @@ class DepthwisePlan final : public PackedPlan {
     parallel_for(pool, c_.out.batch * c_.out.height, 1 + 65536 / row_work,
                  [&](int64_t begin, int64_t end) {
                    for (int64_t row = begin; row < end; ++row)
-                     compute_row(static_cast<const Element*>(input), static_cast<Element*>(output),
-                                 packed, row);
+                     (this->*compute_row_)(static_cast<const Element*>(input),
+                                           static_cast<Element*>(output), packed, row);
                  });
+  }
+
+  // By the loops for whole rows.
+  void slide_over_row(const Element* input, Element* output, const char* packed,
+                      int64_t row) const {
+    const int64_t b = row / c_.out.height, oy = row % c_.out.height, step = c_.out.channels;
+    const auto* padding = static_cast<const Element*>(this->padding());
+    std::conditional_t<std::is_same_v<Element, float>, RealRow, ByteRow> t;
+    for (int64_t ky = 0; ky < 3; ++ky) {
+      const int64_t iy = oy * c_.y.stride - c_.y.before + ky;
+      const bool inside = iy >= 0 && iy < c_.in.height;
+      t.rows[ky] =
+          inside ? input + (b * c_.in.height + iy) * c_.in.width * c_.out.channels : padding;
+      t.row_steps[ky] = inside ? step : 0;
+    }
+    t.in_width = c_.in.width;
+    t.out_width = c_.out.width;
+    t.before = c_.x.before;
+    t.stride = c_.x.stride;
+    t.channels = c_.out.channels;
+    t.output = output + row * c_.out.width * c_.out.channels;
+    if constexpr (std::is_same_v<Element, float>) {
+      t.blocks = reinterpret_cast<const float*>(packed);
+      t.range = c_.real_range;
+      loops_.real_row(t);
+    } else {
+      t.padding = padding;
+      t.blocks = packed;
+      t.flip = c_.input_flip();
+      t.out = step_output(c_);
+      loops_.byte_row(t);
+    }
   }
 
   void compute_row(const Element* input, Element* output, const char* packed, int64_t row) const {
@@ -112,6 +144,11 @@ class DepthwisePlan final : public PackedPlan {
       compute_strip(inputs.get(), pixels, packed,
                     output + (row * c_.out.width + ox) * c_.out.channels);
     }
+  }
+
+  bool has_sliding_window() const {
+    return c_.y.filter == 3 && c_.x.filter == 3 && c_.y.dilation == 1 && c_.x.dilation == 1 &&
+           (c_.x.stride == 1 || c_.x.stride == 2);
   }
 
   void compute_strip(const Element* const* inputs, int pixels, const char* packed,
@@ -138,6 +175,12 @@ class DepthwisePlan final : public PackedPlan {
 
   const TileLoops& loops_ = tile_loops();
   const bool bytes_ = takes_byte_strips(c_, loops_);
+  const bool slides_ = has_sliding_window() && (bytes_ || (loops_.real_row && !c_.quantised()));
+  const TapGroups groups_ = slides_ ? TapGroups::kColumns : TapGroups::kFours;
+  void (DepthwisePlan::*const compute_row_)(const Element*, Element*, const char*,
+                                            int64_t) const = slides_
+                                                                 ? &DepthwisePlan::slide_over_row
+                                                                 : &DepthwisePlan::compute_row;
   void (*const step_strip_)(const StepStrip&) = bytes_ ? loops_.byte_strip : loops_.step_strip;
 };
 

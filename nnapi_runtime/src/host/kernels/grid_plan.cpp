@@ -111,36 +111,47 @@ class GridPlan final : public PackedPlan {
       }
       return;
     }
-    const auto* padding = static_cast<const Element*>(this->padding());
     Element* patch = block.patches;
-    int64_t gx = first % grid.x.count, gy = first / grid.x.count % grid.y.count,
-            b = first / grid.x.count / grid.y.count;
-    for (int64_t pixel = 0; pixel < count; ++pixel) {
+    int64_t gx = first % grid.x.count, line = first / grid.x.count;
+    for (int64_t pixel = 0; pixel < count; gx = 0, ++line) {
+      const int64_t run = std::min(count - pixel, grid.x.count - gx);
+      const int64_t b = line / grid.y.count, gy = line % grid.y.count;
       const int64_t oy = grid.y.out_first + gy * grid.y.out_step,
                     ox = grid.x.out_first + gx * grid.x.out_step;
-      block.outputs[pixel] =
-          output + ((b * c_.out.height + oy) * c_.out.width + ox) * c_.out.channels;
-      const Element* image = input + b * c_.in.pixels() * c_.in.channels;
+      Element* out = output + ((b * c_.out.height + oy) * c_.out.width + ox) * c_.out.channels;
+      for (int64_t i = 0; i < run; ++i)
+        block.outputs[pixel + i] = out + i * grid.x.out_step * c_.out.channels;
       const Element** inputs = block.inputs + pixel;
       for (const Tap& tap : grid.taps) {
-        const int64_t iy = gy * grid.y.in_step + tap.y, ix = gx * grid.x.in_step + tap.x;
-        const Element* row = image + iy * c_.in.width * c_.in.channels;
-        if (iy < 0 || iy >= c_.in.height || ix + grid.tap_pixels <= 0 || ix >= c_.in.width)
-          *inputs = padding;
-        else if (ix >= 0 && ix + grid.tap_pixels <= c_.in.width)
-          *inputs = row + ix * c_.in.channels;
-        else
-          *inputs = make_patch(grid, row, ix, &patch);
+        fill_run(grid, input + b * c_.in.pixels() * c_.in.channels, gy * grid.y.in_step + tap.y,
+                 gx * grid.x.in_step + tap.x, run, inputs, &patch);
         inputs += block.step;
       }
-      if (++gx == grid.x.count) {
-        gx = 0;
-        if (++gy == grid.y.count) {
-          gy = 0;
-          ++b;
-        }
-      }
+      pixel += run;
     }
+  }
+
+  // Inputs under one tap of `run` pixels beside each other, of which the first sees (iy, ix).
+  void fill_run(const Grid& grid, const Element* image, int64_t iy, int64_t ix, int64_t run,
+                const Element** inputs, Element** patch) const {
+    const auto* padding = static_cast<const Element*>(this->padding());
+    if (iy < 0 || iy >= c_.in.height) {
+      std::fill_n(inputs, run, padding);
+      return;
+    }
+    const Element* row = image + iy * c_.in.width * c_.in.channels;
+    const int64_t step = grid.x.in_step, last = c_.in.width - grid.tap_pixels;
+    const int64_t begin = std::min(run, ix < 0 ? (step - 1 - ix) / step : 0);
+    const int64_t end = std::max(begin, ix > last ? 0 : std::min(run, (last - ix) / step + 1));
+    const auto at_border = [&](int64_t i) {
+      const int64_t at = ix + i * step;
+      return at + grid.tap_pixels <= 0 || at >= c_.in.width ? padding
+                                                            : make_patch(grid, row, at, patch);
+    };
+    for (int64_t i = 0; i < begin; ++i) inputs[i] = at_border(i);
+    const Element* from = row + (ix + begin * step) * c_.in.channels;
+    for (int64_t i = begin; i < end; ++i, from += step * c_.in.channels) inputs[i] = from;
+    for (int64_t i = end; i < run; ++i) inputs[i] = at_border(i);
   }
 
   // Does every output pixel see the input pixel of its own number, and nothing else?

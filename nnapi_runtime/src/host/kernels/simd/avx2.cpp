@@ -79,6 +79,8 @@ const TileLoops kAvx2Loops = {"avx2",
                               step_tiles_of<2>,
                               real_strip<kStripPixels>,
                               step_strip<kStripPixels>,
+                              nullptr,
+                              nullptr,
                               nullptr};
 
 }  // namespace nnapi::host

@@ -37,6 +37,11 @@ struct Isa {
     _mm_mask_storeu_epi8(to, static_cast<__mmask16>((1u << n) - 1), reinterpret_cast<__m128i>(v));
   }
 
+  template <class V>
+  static V load_part(const float* from, int64_t n) {
+    return reinterpret_cast<V>(_mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << n) - 1), from));
+  }
+
   static Weights load_weights(const int8_t* p) {
     return reinterpret_cast<Weights>(_mm512_loadu_si512(p));
   }
@@ -77,8 +82,10 @@ struct Isa {
 #include "host/kernels/simd/real_loops.h"
 #include "host/kernels/simd/step_loops.h"
 // After them:
+#include "host/kernels/simd/byte_rows.h"
 #include "host/kernels/simd/byte_strip.h"
 #include "host/kernels/simd/packed_step_store.h"
+#include "host/kernels/simd/real_rows.h"
 
 namespace nnapi::host {
 namespace {
@@ -108,7 +115,9 @@ const TileLoops kAvx512Loops = {"avx512",
                                 step_tiles_of<4>,
                                 real_strip<kStripPixels>,
                                 step_strip<kStripPixels>,
-                                byte_strip<kStripPixels>};
+                                byte_strip<kStripPixels>,
+                                byte_row,
+                                real_row};
 
 }  // namespace nnapi::host
 #endif

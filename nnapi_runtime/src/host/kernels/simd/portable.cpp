@@ -63,6 +63,8 @@ const TileLoops kPortableLoops = {"portable",
                                   step_tiles_of<2>,
                                   real_strip<kStripPixels>,
                                   step_strip<kStripPixels>,
+                                  nullptr,
+                                  nullptr,
                                   nullptr};
 
 }  // namespace nnapi::host

@@ -26,8 +26,11 @@ template <int R, int V, int U>
 
 // Output pixels [first, first + R) times the panel, which is V vectors wide. A multiplier takes
 // several cycles to add to a sum, so small tiles have more sums than one for each output.
+//
+// `soon` is memory that will be needed soon, as much as one vector for each channel: the next panel
+// comes from far away otherwise.
 template <int R, int V>
-void real_tile(const RealTiles& t, int first) {
+void real_tile(const RealTiles& t, int first, const float* soon) {
   constexpr int U = R * V >= 8 ? 1 : R * V >= 4 ? 2 : 4;
   Reals sum[U][R][V] = {};
   const float* w = t.panel;
@@ -44,7 +47,13 @@ void real_tile(const RealTiles& t, int first) {
 #pragma GCC unroll 16
     for (int r = 0; r < R; ++r) x[r] = inputs[r] + t.first_channel;
     int64_t k = 0;
-    for (; k + U <= t.depth; k += U, w += U * V * kLanes) add_channels<R, V, U>(sum, x, k, w);
+    for (; k + U <= t.depth; k += U, w += U * V * kLanes) {
+      if constexpr (R * V >= 12) {
+        __builtin_prefetch(soon);
+        soon += kLanes;
+      }
+      add_channels<R, V, U>(sum, x, k, w);
+    }
     if constexpr (U > 1) {
       for (; k < t.depth; ++k, w += V * kLanes)
         add_channels<R, V, 1>(reinterpret_cast<Reals(&)[1][R][V]>(sum[0]), x, k, w);
@@ -68,11 +77,11 @@ void real_tile(const RealTiles& t, int first) {
 }
 
 template <int R, int V>
-inline void real_tile_of(const RealTiles& t, int first, int rows) {
+inline void real_tile_of(const RealTiles& t, int first, int rows, const float* soon) {
   if constexpr (R > 1) {
-    if (rows < R) return real_tile_of<R - 1, V>(t, first, rows);
+    if (rows < R) return real_tile_of<R - 1, V>(t, first, rows, soon);
   }
-  real_tile<R, V>(t, first);
+  real_tile<R, V>(t, first, soon);
 }
 
 template <int V>
@@ -81,10 +90,13 @@ void real_tiles_of(const RealTiles& t) {
     if (t.vectors < V) return real_tiles_of<V - 1>(t);
   }
   const TileCut cut(t.pixels, Isa::kRealRows[V - 1]);
+  const int64_t vectors = t.taps * t.depth;
+  const float* const next = t.panel + (1 + vectors) * V * kLanes;
   int first = 0;
   for (int tile = 0; tile < cut.tiles; ++tile) {
     const int rows = cut.rows + (tile < cut.taller ? 1 : 0);
-    real_tile_of<Isa::kRealRows[V - 1], V>(t, first, rows);
+    const float* soon = tile < V ? next + tile * vectors * kLanes : t.panel;
+    real_tile_of<Isa::kRealRows[V - 1], V>(t, first, rows, soon);
     first += rows;
   }
 }

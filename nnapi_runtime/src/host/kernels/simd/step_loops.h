@@ -22,8 +22,9 @@ template <int R, int V, class Inputs>
 }
 
 // Output pixels [first, first + R) times the panel, which is V vectors wide.
+// `soon` is memory that will be needed soon, as in real_loops.h.
 template <int R, int V>
-void step_tile(const StepTiles& t, int first) {
+void step_tile(const StepTiles& t, int first, const char* soon) {
   Ints sum[R][V];
   const auto* panel = static_cast<const char*>(t.panel);
 #pragma GCC unroll 16
@@ -48,10 +49,15 @@ void step_tile(const StepTiles& t, int first) {
     const uint8_t* x[R];
 #pragma GCC unroll 16
     for (int r = 0; r < R; ++r) x[r] = inputs[r] + t.first_channel;
-    for (int64_t k = 0; k < whole; k += Isa::kGroup, w += kStep)
+    for (int64_t k = 0; k < whole; k += Isa::kGroup, w += kStep) {
+      if constexpr (R * V >= 12) {
+        __builtin_prefetch(soon);
+        soon += kLanes * Isa::kGroup;
+      }
       add_group<R, V>(
           sum, w,
           flips, [&](int r) __attribute__((always_inline)) { return Isa::inputs(x[r] + k); });
+    }
     // What is left of the depth: weights beyond it are zero, inputs must not be read.
     if (whole < t.depth) {
       const int left = static_cast<int>(t.depth - whole);
@@ -68,11 +74,11 @@ void step_tile(const StepTiles& t, int first) {
 }
 
 template <int R, int V>
-inline void step_tile_of(const StepTiles& t, int first, int rows) {
+inline void step_tile_of(const StepTiles& t, int first, int rows, const char* soon) {
   if constexpr (R > 1) {
-    if (rows < R) return step_tile_of<R - 1, V>(t, first, rows);
+    if (rows < R) return step_tile_of<R - 1, V>(t, first, rows, soon);
   }
-  step_tile<R, V>(t, first);
+  step_tile<R, V>(t, first, soon);
 }
 
 template <int V>
@@ -81,10 +87,15 @@ void step_tiles_of(const StepTiles& t) {
     if (t.vectors < V) return step_tiles_of<V - 1>(t);
   }
   const TileCut cut(t.pixels, Isa::kStepRows[V - 1]);
+  const int64_t vector_bytes =
+      t.taps * ((t.depth + Isa::kGroup - 1) / Isa::kGroup) * (kLanes * Isa::kGroup);
+  const auto* panel = static_cast<const char*>(t.panel);
+  const char* const next = panel + V * (sizeof(Ints) + sizeof(Reals) + vector_bytes);
   int first = 0;
   for (int tile = 0; tile < cut.tiles; ++tile) {
     const int rows = cut.rows + (tile < cut.taller ? 1 : 0);
-    step_tile_of<Isa::kStepRows[V - 1], V>(t, first, rows);
+    const char* soon = tile < V ? next + tile * vector_bytes : panel;
+    step_tile_of<Isa::kStepRows[V - 1], V>(t, first, rows, soon);
     first += rows;
   }
 }

@@ -11,7 +11,7 @@
 // come in blocks of `lanes` channels.
 //   reals:  lanes biases, then for each tap lanes weights
 //   steps:  lanes biases (int32), lanes factors (float), then for each tap lanes weights (int32)
-//   bytes:  see byte_strip.h
+//   bytes:  see byte_strip.h, byte_rows.h
 //
 // Steps are 8-bit values. Inputs are taken as unsigned (`flip` turns signed ones over), outputs are
 // made as signed (`out_flip` turns them over); what zero points ask for is part of the biases.
@@ -80,6 +80,28 @@ struct StepStrip {
   StepOutput out;
 };
 
+// One output row of a 3x3 depthwise convolution of stride 1 or 2. Input pixel ix of row ky is at
+// rows[ky] + ix * row_steps[ky]; rows of padding have a step of 0.
+struct RealRow {
+  const float* rows[3];
+  int64_t row_steps[3];
+  int64_t in_width, out_width, before, stride, channels;
+  const float* blocks;
+  float* output;
+  ClampRange<float> range;
+};
+
+struct ByteRow {
+  const uint8_t* rows[3];
+  int64_t row_steps[3];
+  int64_t in_width, out_width, before, stride, channels;
+  const uint8_t* padding;  // a pixel
+  const void* blocks;
+  uint8_t* output;
+  uint8_t flip;
+  StepOutput out;
+};
+
 struct TileLoops {
   const char* name;
   int lanes, group;
@@ -88,7 +110,10 @@ struct TileLoops {
   void (*step_tiles)(const StepTiles&);
   void (*real_strip)(const RealStrip&);
   void (*step_strip)(const StepStrip&);
-  void (*byte_strip)(const StepStrip&);  // null where there is none
+  // Null where there are none:
+  void (*byte_strip)(const StepStrip&);
+  void (*byte_row)(const ByteRow&);
+  void (*real_row)(const RealRow&);
 };
 
 // Those of instruction_set().
