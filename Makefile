@@ -42,6 +42,7 @@ bench: build .venv/models
 # What conversions cost, and that 30 architectures come out right: docs/models.md.
 bench-conversion: build .venv/models
 	$(BIN)/python -m benchmarks.conversion --write
+	$(BIN)/python -m benchmarks.loading --write
 	$(BIN)/python -m benchmarks.models
 
 peers: .venv/models

@@ -25,6 +25,7 @@ import torch.fx.experimental.optimization
 from torch import nn
 
 from benchmarks.marked_text import replace_between_marks
+from benchmarks.resident import resident
 
 ROOT = Path(__file__).parents[1]
 CHANNELS, LAYERS = 512, 21
@@ -56,14 +57,6 @@ class Chain(nn.Module):
         for index in range(self.length // 2):
             x = (x + 0.5) * (1.0 + index % 3)
         return x
-
-
-def resident() -> int:
-    """Bytes of memory that this process holds by itself; pages of files do not count."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("RssAnon"):
-            return int(line.split()[1]) * 1024
-    raise OSError("/proc/self/status has no RssAnon")
 
 
 class Cost:
