@@ -9,11 +9,12 @@ from typing import Any, Literal
 
 import torch
 import torch.utils._pytree as pytree
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 from torch.export import ExportedProgram
 
 from nnapi_core.artifact.nnapi_file import save_nnapi
 from nnapi_core.artifact.parts import Parts, make_parts
+from nnapi_core.artifact.stock_parts import within_stock
 from nnapi_core.artifact.torchscript import save_torchscript
 from nnapi_core.errors import ConversionError, Unsupported
 from nnapi_core.flexible.at_sizes import AtSizes, Lower
@@ -53,6 +54,7 @@ class Converted:
     parts: Parts
     report: Report
     background: Background = field(repr=False)
+    _for_stock: Callable[[], Converted] | None = field(default=None, repr=False)
     _session: Any = field(default=None, repr=False)
 
     def __call__(self, *args: Any) -> Any:
@@ -93,6 +95,15 @@ class Converted:
             )
         return self._session
 
+    def for_stock(self) -> Converted:
+        """The conversion that ``.pt`` and ``.ptl`` files hold: this one, where stock PyTorch's format can say it.
+
+        Otherwise another, with more pieces: what the format cannot say stays in torch, and its report says so.
+        """
+        if self._for_stock is None or within_stock(self.parts):
+            return self
+        return self._for_stock()
+
     def save(self, path: str | PathLike[str]) -> None:
         """Writes ``.nnapi`` (our executor), or ``.pt`` and ``.ptl`` (TorchScript for stock PyTorch Mobile).
 
@@ -102,7 +113,7 @@ class Converted:
         if suffix == ".nnapi":
             save_nnapi(self.parts, path)
         elif suffix in (".pt", ".ptl"):
-            save_torchscript(self.parts, path)
+            save_torchscript(self.for_stock().parts, path)
         else:
             raise ConversionError(f"{path}: artifacts end in .nnapi, .ptl or .pt, not {suffix!r}")
 
@@ -146,16 +157,18 @@ def convert(
         islands = IslandRule(min_island=0)
     exported = export(module, example_args, dynamic_shapes=dynamic_shapes)
 
+    def optimised_models(found: Partition) -> list[Model | None]:
+        return [
+            None if stage.lowered is None else optimised(stage.lowered.model, registry)
+            for stage in found.stages
+        ]
+
     def lowered(exported: ExportedProgram, given_back: Mapping[str, Unsupported]) -> AtSizes:
         program = prepare(exported, registry, level=target.level, quantized_io=quantized_io)
         found = partition(
             program, registry, target, islands, given_back=given_back, progress=progress
         )
-        models = [
-            None if stage.lowered is None else optimised(stage.lowered.model, registry)
-            for stage in found.stages
-        ]
-        return AtSizes(program, found, models)
+        return AtSizes(program, found, optimised_models(found))
 
     flexible = _flexible(
         exported,
@@ -175,7 +188,19 @@ def convert(
     if fallback == "error" and one.partition.refusals:
         raise refusal_error(one.partition)
     registry.report_hook(report=report)
-    return Converted(parts, report, Background(one.program, one.partition, registry, target))
+
+    def for_stock() -> Converted:
+        narrowed = evolve(target, stock=True)
+        found = partition(one.program, registry, narrowed, islands)
+        parts = make_parts(
+            one.program, found, optimised_models(found), relaxed=relax_float32_to_float16
+        )
+        report = make_report(one.program, found, Emitted.of(parts), feature_level)
+        return Converted(parts, report, Background(one.program, found, registry, narrowed))
+
+    can_stay_in_torch = flexible is None and fallback == "cpu"
+    background = Background(one.program, one.partition, registry, target)
+    return Converted(parts, report, background, for_stock if can_stay_in_torch else None)
 
 
 def explain(

@@ -21,6 +21,8 @@ class Reason(Enum):
     """Too many dimensions."""
     DEVICE_PROFILE = "device_profile"
     """The device that was described does not take the operation."""
+    STOCK_FORMAT = "stock_format"
+    """Stock PyTorch's format of NNAPI models cannot say it."""
     SMALL_ISLAND = "small_island"
     """It could run on NNAPI, but a piece so small costs more than it saves."""
     LOWERING_FAILED = "lowering_failed"

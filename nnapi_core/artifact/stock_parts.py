@@ -9,18 +9,28 @@ import numpy as np
 import torch
 
 from nnapi_core.artifact.flexible_stock_stage import FlexibleStockStage
+from nnapi_core.artifact.parts import Parts
 from nnapi_core.artifact.stock_stage import StockStage
 from nnapi_core.errors import ConversionError
 from nnapi_core.lowering.value import MOST_DIMS
 from nnapi_core.nnapi.expression import Expression
-from nnapi_core.nnapi.types import OperandCode
+from nnapi_core.nnapi.serialize import needs_version_2
+from nnapi_core.nnapi.stock_limits import STOCK_INPUTS
+from nnapi_core.nnapi.types import ChannelQuant, OperandCode
 
-# What stock PyTorch's Compilation.run takes as inputs.
-_INPUT_CODES = {
-    OperandCode.TENSOR_FLOAT32,
-    OperandCode.TENSOR_INT32,
-    OperandCode.TENSOR_QUANT8_ASYMM,
-}
+
+def within_stock(parts: Parts) -> bool:
+    """Do the pieces use nothing that another lowering could avoid? Scales for each channel are the user's choice."""
+    models = [one.model for one in parts.lowered.values()]
+    operands = [operand for model in models for operand in model.operands]
+    if any(isinstance(operand.type.quant, ChannelQuant) for operand in operands):
+        return True
+    inputs = [
+        operand for model in models for operand in map(model.operands.__getitem__, model.inputs)
+    ]
+    return not any(map(needs_version_2, models)) and all(
+        operand.type.code in STOCK_INPUTS for operand in inputs
+    )
 
 
 def stock_stage(
@@ -38,7 +48,7 @@ def stock_stage(
         )
     for border in stage["inputs"]:
         code = OperandCode(border["type"])
-        if code not in _INPUT_CODES:
+        if code not in STOCK_INPUTS:
             raise ConversionError(
                 f"input {border['value']!r} is {code.name}, which stock PyTorch does not pass to NNAPI "
                 "(it takes float32, int32 and quint8); save it as .nnapi"

@@ -68,6 +68,11 @@ class Context:
         """The target feature level."""
         return self._builder.target
 
+    @property
+    def is_stock(self) -> bool:
+        """Is the model to be said in stock PyTorch's format?"""
+        return self._builder.stock
+
     # ---- emitting
 
     def emit(

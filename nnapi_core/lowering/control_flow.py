@@ -34,6 +34,8 @@ def lower_control_flow(lowerer: Lowerer, nn: Context, node: Node) -> Results:
         raise Unsupported(
             "control flow needs feature level 30", Reason.FEATURE_LEVEL, target=nn.level
         )
+    if nn.is_stock:
+        raise Unsupported("stock PyTorch's format has no models in models", Reason.STOCK_FORMAT)
     return (_if if node.target is COND else _while)(lowerer, nn, node)
 
 

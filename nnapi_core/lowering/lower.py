@@ -34,6 +34,8 @@ class Target:
 
     level: int
     profile: DeviceProfile | None = None
+    stock: bool = False
+    """Is it to be said in stock PyTorch's format?"""
 
 
 @frozen(eq=False)
@@ -69,7 +71,7 @@ class Lowerer:
         self, program: Program, registry: Registry, target: Target, *, scope: str = ""
     ) -> None:
         self.program = program
-        self.builder = Builder(target.level, target.profile)
+        self.builder = Builder(target.level, target.profile, stock=target.stock)
         self.operands = Operands(program, self.builder, registry.lowerings, self._origin)
         self.floats: dict[Node, Unsupported] = {}
         """Why a call among quantised ones runs in floats."""

@@ -22,6 +22,7 @@ from nnapi_core.nnapi.builder import Builder
 from nnapi_core.nnapi.layout import Layout, Order
 from nnapi_core.nnapi.model import Origin
 from nnapi_core.nnapi.opset import OperationSpec, ops
+from nnapi_core.nnapi.stock_limits import check_stock_input
 from nnapi_core.nnapi.types import Dim, Quant, SymbolicDim
 from nnapi_core.plugins.definition import Lowering
 
@@ -193,6 +194,8 @@ class Operands:
             return self._enter_rounded(outside, order)
         if outside.node not in self.inputs:
             spec = evolve(outside.spec, order=order if outside.spec.rank == 4 else Order.TORCH)
+            if self._builder.stock:
+                check_stock_input(spec.code)
             self.inputs[outside.node] = Value(spec, self._builder.variable(spec.type))
             self._added.append((self.inputs, outside.node))
         return self.inputs[outside.node]

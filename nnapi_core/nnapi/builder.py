@@ -55,11 +55,15 @@ _NOWHERE = Origin()
 class Builder:
     """Collects operands and operations.
 
-    One that needs a level above ``target``, or that the device of ``profile`` does not take, is refused.
+    One that needs a level above ``target``, that the device of ``profile`` does not take, or (with ``stock``) that
+    stock PyTorch's format cannot say, is refused.
     """
 
-    def __init__(self, target: int, profile: DeviceProfile | None = None) -> None:
+    def __init__(
+        self, target: int, profile: DeviceProfile | None = None, *, stock: bool = False
+    ) -> None:
         self.target = target
+        self.stock = stock
         self.profile = profile
         self.operands: list[Operand] = []
         self.operations: list[Operation] = []
@@ -111,6 +115,12 @@ class Builder:
         """
         form = _choose_form(spec, arguments)
         slots = list(_slots(spec, form, arguments))
+        if self.stock and any(value is None or isinstance(value, Model) for _, value in slots):
+            raise Unsupported(
+                f"stock PyTorch's format cannot say {spec} in this form: it has neither omitted operands "
+                "nor models in models",
+                Reason.STOCK_FORMAT,
+            )
         rule, level = self._check(spec, slots, outputs)
         inputs = tuple(self._operand(spec, slot, value, rule).index for slot, value in slots)
         results = tuple(self.variable(type_) for type_ in outputs)

@@ -16,7 +16,7 @@ FLOORS = [
     {"errors", "detection"},
     {"nnapi.types", "nnapi.layout", "nnapi.constant", "nnapi.expression"},
     {"nnapi.opset"},
-    {"nnapi.model", "nnapi.device_profile"},
+    {"nnapi.model", "nnapi.stock_limits", "nnapi.device_profile"},
     {"nnapi.builder", "nnapi.serialize"},
     {"nnapi"},
     {"plugins"},

@@ -35,6 +35,19 @@ class Mixed(nn.Module):
         return {"values": values, "indices": indices, "kernel": again}
 
 
+class Recurrent(nn.Module):
+    """An LSTM, whose NNAPI operation stock PyTorch's format cannot say."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words, self.lstm = nn.Embedding(20, 16), nn.LSTM(16, 24, batch_first=True)
+        self.head = nn.Linear(24, 5)
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        y, (h, c) = self.lstm(self.words(x))
+        return self.head(y).softmax(-1), h, c
+
+
 def image(*shape: int) -> torch.Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(1))
 
@@ -43,6 +56,7 @@ MODELS: dict[str, tuple[Any, torch.Tensor, int]] = {
     "mobilenet_v2": (mobilenet_v2.MobileNetV2, image(1, 3, 64, 64), 29),
     "unet": (UNet, image(2, 3, 16, 24), 30),
     "mlp": (mlp, image(4, 1, 28, 28), 27),
+    "recurrent": (Recurrent, torch.arange(10).reshape(2, 5), 29),
     "mixed": (Mixed, image(1, 3, 6, 6), 29),
 }
 
@@ -107,3 +121,13 @@ def test_quantised_models_take_the_same_tensors(tmp_path: Path) -> None:
     assert on_nnapi.q_scale() == in_torch.q_scale()
     steps = (on_nnapi.int_repr().int() - in_torch.int_repr().int()).abs().max()
     assert int(steps) <= 1
+
+
+def test_what_stock_pytorch_cannot_say_stays_in_torch() -> None:
+    module, example, level = modules()["recurrent"]
+    converted = nnapi_core.convert(module, (example,), feature_level=level)
+    assert converted.report.stages == ["nnapi"]
+    stock = converted.for_stock()
+    (row,) = (row for row in stock.report.nodes if "lstm" in row.target)
+    assert (row.device, row.reason_code) == ("cpu", "stock_format")
+    assert "nnapi" in stock.report.stages
