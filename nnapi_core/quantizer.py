@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch.fx import GraphModule, Node
 
+from nnapi_core.detection.float_tail import float_tail
 from nnapi_core.errors import ConversionError
 from nnapi_core.nnapi.opset import FEATURE_LEVELS
 
@@ -97,7 +98,10 @@ class NnapiQuantizer(Quantizer):  # type: ignore[misc]
     # ---- torchao's interface
 
     def annotate(self, model: GraphModule) -> GraphModule:
+        floats = float_tail(model.graph)
         for node in model.graph.nodes:
+            if node in floats:
+                continue
             if node.op == "call_function" and _is_float(node) and _KEY not in node.meta:
                 self._annotate(node)
         return model

@@ -1,7 +1,7 @@
 """Random weights with which a detector finds something.
 
 Detections of an untrained model mean nothing. These weights see to it that there are some, of many classes and scores,
-in boxes that have moved: on one photograph every norm and layer is brought to a size of its own.
+in boxes that have moved: on one photograph every norm and layer is centred, and brought to a size of its own.
 """
 
 from __future__ import annotations
@@ -31,11 +31,14 @@ def seeded(model: nn.Module, image: Tensor, seed: int = 0) -> nn.Module:
         if module in done or not result.numel():
             return None
         done.add(module)
-        factor = spread / float(result.std())
+        rest = [dim for dim in range(result.dim()) if dim != 1]
+        mean = result.mean(dim=rest, keepdim=True)
+        if result.numel() < 16 * mean.numel():
+            mean = mean.new_zeros(mean.shape)  # too few places to have a mean
+        factor = spread / float((result - mean).std())
         module.weight.data *= factor
-        if module.bias is not None:
-            module.bias.data *= factor
-        return result * factor
+        module.bias.data = (module.bias.data - mean.flatten()) * factor
+        return (result - mean) * factor
 
     def measured(module: nn.Module, args: tuple[Tensor]) -> None:
         if module not in done:
