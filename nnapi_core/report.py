@@ -264,6 +264,8 @@ def flexible_report(flexible: Flexible, level: int) -> Report:
     models = f", {variants} variants" if variants else ""
     ranges = "; ".join(map(str, report.sizes))
     report.notes += [f"free sizes ({report.shape_strategy}{models}): {ranges}"]
+    for one in flexible.relations:
+        report.notes.append(f"the sizes must be so that {one}")
     report.notes += flexible.reasons
     return report
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -101,6 +102,43 @@ class Size:
         return text if not self.offset else f"{text} + {self.offset}"
 
 
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """Something that the sizes must satisfy besides their ranges."""
+
+    comparison: str
+    left: Expression
+    right: Expression
+
+    @classmethod
+    def parse(cls, field: Field, names: frozenset[str]) -> Relation:
+        items = field.items()
+        if len(items) != 3 or items[0].text() not in _COMPARISONS:
+            raise field.refuse(f"one of {', '.join(_COMPARISONS)} and two expressions")
+        left, right = (Expression.parse(item, names) for item in items[1:])
+        return cls(items[0].text(), left, right)
+
+    def check(self, sizes: Mapping[str, int]) -> None:
+        """Raises `ArgumentError` where it does not hold."""
+        if _COMPARISONS[self.comparison](self.left.at(sizes), self.right.at(sizes)):
+            return
+        names = self.left.names() | self.right.names()
+        known = ", ".join(f"{name} is {sizes[name]}" for name in sorted(names))
+        raise ArgumentError(
+            f"the sizes must be so that {self.left} {self.comparison} {self.right}; {known}"
+        )
+
+
+_COMPARISONS: dict[str, Callable[[int, int], bool]] = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
 def sizes_of(sizes: Iterable[Size], values: Mapping[str, Any]) -> dict[str, int]:
     """Every size whose value is there."""
     return {size.name: size.given_by(values) for size in sizes if size.of in values}
@@ -143,16 +181,16 @@ _OPERATORS: dict[str, Callable[..., int]] = {
 def _tree(field: Field, names: frozenset[str], depth: int) -> _Tree:
     if field.is_list():
         items = field.items()
-        operator = items[0].text() if items else ""
-        fits = len(items) == 3 or (len(items) > 1 and operator not in ("//", "%", "scaled"))
-        if operator not in _OPERATORS or not fits or depth == 0:
+        name = items[0].text() if items else ""
+        fits = len(items) == 3 or (len(items) > 1 and name not in ("//", "%", "scaled"))
+        if name not in _OPERATORS or not fits or depth == 0:
             raise field.refuse(f"one of {', '.join(_OPERATORS)} and its operands")
-        if operator == "scaled":
+        if name == "scaled":
             factor = items[2].number()
             if not 0 <= factor < 2**31:
                 raise items[2].refuse("a factor from 0 to 2^31")
-            return (operator, _tree(items[1], names, depth - 1), factor)
-        return (operator, *(_tree(item, names, depth - 1) for item in items[1:]))
+            return (name, _tree(items[1], names, depth - 1), factor)
+        return (name, *(_tree(item, names, depth - 1) for item in items[1:]))
     if field.is_text():
         if field.text() not in names:
             raise field.refuse(f"one of the sizes {', '.join(sorted(names))}")
@@ -177,10 +215,10 @@ def _names(tree: _Tree) -> set[str]:
 def _text(tree: _Tree) -> str:
     if not isinstance(tree, tuple):
         return str(tree)
-    operator, *operands = tree
+    name, *operands = tree
     texts = [_text(one) for one in operands]
-    if operator in ("min", "max"):
-        return f"{operator}({', '.join(texts)})"
-    if operator == "scaled":
+    if name in ("min", "max"):
+        return f"{name}({', '.join(texts)})"
+    if name == "scaled":
         return f"int({' * '.join(texts)})"
-    return f"({f' {operator} '.join(texts)})"
+    return f"({f' {name} '.join(texts)})"

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from nnapi_runtime.errors import ModelError
-from nnapi_runtime.free_sizes import Dims, Expression, Size, dims_of
+from nnapi_runtime.free_sizes import Dims, Expression, Relation, Size, dims_of
 from nnapi_runtime.json_fields import Field
 from nnapi_runtime.output_tree import OutputTree
 from nnapi_runtime.variants import Variant
@@ -202,6 +202,7 @@ class Manifest:
     cpu: TorchStage | None = None
     """All of the model in torch, where the file carries that."""
     sizes: tuple[Size, ...] = ()
+    relations: tuple[Relation, ...] = ()
     variants: tuple[Variant, ...] = ()
     """Where there are any, they have the stages."""
 
@@ -215,6 +216,7 @@ class Manifest:
         names = frozenset(size.name for size in sizes)
         results = tuple(Result.parse(item) for item in field["outputs"].items())
         constants = field["constants"].members() if "constants" in field else ()
+        relations = field["relations"].items() if "relations" in field else ()
         variants = field["variants"].items() if "variants" in field else ()
         manifest = cls(
             feature_level=field["feature_level"].integer(27, 2**31 - 1),
@@ -226,6 +228,7 @@ class Manifest:
             stages=tuple(_stage(item, names) for item in field["stages"].items()),
             cpu=_torch_stage(field["cpu"]) if "cpu" in field else None,
             sizes=sizes,
+            relations=tuple(Relation.parse(item, names) for item in relations),
             variants=tuple(Variant.parse(item, names) for item in variants),
         )
         if not manifest.variants:

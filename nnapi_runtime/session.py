@@ -232,6 +232,8 @@ class Session:
         for spec in self.inputs:
             if spec.dims is not None:
                 check_dims(spec.name, named[spec.name].shape, spec.dims, sizes)
+        for relation in self._manifest.relations:
+            relation.check(sizes)
 
     def _check_quantisation(self, given: list[Value]) -> None:
         """What the borders of NNAPI stages check where they run."""

@@ -32,6 +32,7 @@ class SizeSource:
         self._inputs = manifest["inputs"]
         self._values = values
         self._sizes = {one["name"]: one for one in manifest.get("sizes", ())}
+        self._relations = manifest.get("relations", ())
         self._names = {name: f"size_{i}" for i, name in enumerate(self._sizes)}
         # NNAPI has no tensors without elements: what may count none runs as if it were one.
         self._at_least_one = {
@@ -56,6 +57,10 @@ class SizeSource:
         for one in self._inputs:
             if "dims" in one:
                 lines += self._checked_dims(one)
+        for comparison, left, right in self._relations:
+            text = f"the sizes must be so that {text_of(left)} {comparison} {text_of(right)}"
+            condition = f"{self.text(left)} {comparison} {self.text(right)}"
+            lines.append(f"    assert {condition}, {text!r}")
         return lines
 
     def of_values(self, values: Iterable[str]) -> list[str]:

@@ -12,6 +12,7 @@ from nnapi_core.errors import Unsupported
 from nnapi_core.flexible.samples import Point
 from nnapi_core.graph.free_sizes import FreeSize, tree_of, user_inputs
 from nnapi_core.graph.program import Program
+from nnapi_core.graph.relations import Relation, relations
 from nnapi_core.graph.specialise import SymbolicProgram
 from nnapi_core.lowering.partition import Partition
 from nnapi_core.nnapi.expression import Expression
@@ -42,6 +43,7 @@ class Sampler:
     example: Point
     lower: Lower
     relaxed: bool
+    relations: list[Relation]
     given_back: dict[str, Unsupported] = field(factory=dict)
     """Nodes that stay on the CPU whatever the sizes, by name."""
     _known: dict[Point, AtSizes] = field(factory=dict)
@@ -57,7 +59,17 @@ class Sampler:
         *,
         relaxed: bool,
     ) -> Sampler:
-        return cls(symbolic, sizes, tuple(map(symbolic.hint, sizes)), lower, relaxed)
+        names = {size.symbol: size.name for size in sizes}
+        given = [size for size in sizes if not size.is_data_dependent]
+        # Over the ranges of dimensions that the user named, torch has proved its guards.
+        proved = all(size.is_named for size in given)
+        found = [] if proved else relations(symbolic.exported, names)
+        return cls(symbolic, sizes, tuple(map(symbolic.hint, sizes)), lower, relaxed, found)
+
+    def takes(self, point: Point) -> bool:
+        """Do these sizes satisfy what torch found they must?"""
+        sizes = self.named(point)
+        return all(one.holds(sizes) for one in self.relations)
 
     def at(self, point: Point) -> AtSizes:
         if point not in self._known:

@@ -19,6 +19,7 @@ from nnapi_core.flexible.samples import Region, Span, without_ones
 from nnapi_core.flexible.strategy import Strategy
 from nnapi_core.flexible.variants import Variant, combined
 from nnapi_core.graph.free_sizes import FreeSize, free_sizes
+from nnapi_core.graph.relations import Relation
 from nnapi_core.graph.specialise import SymbolicProgram
 from nnapi_core.lowering.alignment import DiffersBySize
 from nnapi_core.nnapi.serialize import WeightTable
@@ -37,6 +38,7 @@ class Flexible:
     """What serves the example's sizes."""
     strategy: Strategy
     sizes: tuple[FreeSize, ...]
+    relations: tuple[Relation, ...]
     reasons: tuple[str, ...]
     """Why the ways before it were not taken."""
 
@@ -62,7 +64,7 @@ def convert_flexible(
     if strategy in (None, Strategy.RUN_TIME):
         try:
             at_example, parts = run_time_parts(sampler, exported)
-            return Flexible(parts, at_example, parts, Strategy.RUN_TIME, sizes, ())
+            return _told(sampler, parts, at_example, parts, Strategy.RUN_TIME, ())
         except Unsupported as refusal:
             reasons.append(f"not at {Strategy.RUN_TIME.value}: {refusal}")
             if strategy is not None:
@@ -76,7 +78,7 @@ def convert_flexible(
                 f"{refusal}; give a list of sizes= to make one model for each of them"
             ) from refusal
         reasons.append(f"not at {Strategy.LOAD_TIME.value}: {refusal}")
-        return _fixed(sampler, few, reasons)
+        return _fixed(sampler, list(filter(sampler.takes, few)), reasons)
 
 
 def _load_time(sampler: Sampler, reasons: Sequence[str]) -> Flexible:
@@ -98,9 +100,7 @@ def _load_time(sampler: Sampler, reasons: Sequence[str]) -> Flexible:
     parts = chosen.parts
     if len(found) > 1:
         parts = combined([variant for _, variant in found], sampler.described(at_example))
-    return Flexible(
-        parts, at_example, chosen.parts, Strategy.LOAD_TIME, sampler.sizes, tuple(reasons)
-    )
+    return _told(sampler, parts, at_example, chosen.parts, Strategy.LOAD_TIME, reasons)
 
 
 def _solved(
@@ -126,6 +126,9 @@ def _fixed(sampler: Sampler, points: Sequence[tuple[int, ...]], reasons: Sequenc
     weights = WeightTable(by_content=True)
     variants = []
     for point in points:
+        if not sampler.takes(point):
+            wrong = next(one for one in sampler.relations if not one.holds(sampler.named(point)))
+            raise ConversionError(f"{sampler.named(point)}: the sizes must be so that {wrong}")
         one = sampler.at(point)
         region = tuple(Span(number, number, number) for number in point)
         parts = make_parts(
@@ -133,13 +136,21 @@ def _fixed(sampler: Sampler, points: Sequence[tuple[int, ...]], reasons: Sequenc
         )
         variants.append(Variant(region, parts))
     parts = combined(variants, sampler.described(sampler.at(points[0])))
+    first = sampler.at(points[0])
+    return _told(sampler, parts, first, variants[0].parts, Strategy.FIXED, reasons)
+
+
+def _told(
+    sampler: Sampler,
+    parts: Parts,
+    at_example: AtSizes,
+    example_parts: Parts,
+    strategy: Strategy,
+    reasons: Sequence[str],
+) -> Flexible:
+    relations = tuple(sampler.relations)
     return Flexible(
-        parts,
-        sampler.at(points[0]),
-        variants[0].parts,
-        Strategy.FIXED,
-        sampler.sizes,
-        tuple(reasons),
+        parts, at_example, example_parts, strategy, sampler.sizes, relations, tuple(reasons)
     )
 
 

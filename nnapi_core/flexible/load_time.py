@@ -28,7 +28,9 @@ from nnapi_core.nnapi.serialize import WeightTable
 
 def parts_for(sampler: Sampler, region: Region, weights: WeightTable) -> tuple[AtSizes, Parts]:
     """The model for all sizes of ``region``. Raises `DiffersBySize`, or `Unsupported`."""
-    chosen = points(region, sampler.example)
+    chosen = points(region, sampler.example, sampler.takes)
+    if not chosen:
+        raise Unsupported("no sizes of the range satisfy what torch found they must")
     while True:
         lowered, parts = _parts_at(sampler, region, chosen, weights)
         empty: dict[str, Unsupported] = {}
@@ -103,6 +105,7 @@ def _merged(
             manifest["cpu"] = whole[0]
     manifest["stages"] = stages
     manifest["sizes"] = known_sizes(manifest)
+    manifest["relations"] = [one.described() for one in sampler.relations]
     return Parts(
         manifest,
         first.models,

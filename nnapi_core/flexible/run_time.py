@@ -40,4 +40,5 @@ def run_time_parts(sampler: Sampler, exported: ExportedProgram) -> tuple[AtSizes
             raise Unsupported("a shape that is no expression of the sizes", shape=value.shape)
         entry["dims"] = expressions
     parts.manifest["sizes"] = sampler.described(lowered)
+    parts.manifest["relations"] = [one.described() for one in sampler.relations]
     return lowered, parts

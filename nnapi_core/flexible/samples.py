@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from attrs import evolve, frozen
 
@@ -15,6 +15,8 @@ Point = tuple[int, ...]
 
 # So few sizes are all looked at; of more, the corners and some drawn ones.
 _FEW = 12
+_NEAR = 16
+_TRIES = 4096
 
 
 @frozen
@@ -45,12 +47,13 @@ class Span:
 Region = tuple[Span, ...]
 
 
-def points(region: Region, example: Point) -> list[Point]:
-    """Sizes to lower at: the example's first if it is in the region, and always the largest ones."""
+def points(region: Region, example: Point, takes: Callable[[Point], bool]) -> list[Point]:
+    """Sizes to lower at, of those that ``takes`` allows: the example's first if it is in the region, and the largest
+    ones where they are allowed."""
     every = math.prod(span.count for span in region)
     if every <= _FEW:
         found = list(itertools.product(*(range(s.least, s.seen + 1) for s in region)))
-        return sorted(found, key=lambda point: point != example)
+        return sorted(filter(takes, found), key=lambda point: point != example)
     chosen = random.Random(0)
 
     def drawn() -> Point:
@@ -64,9 +67,26 @@ def points(region: Region, example: Point) -> list[Point]:
             point = list(drawn())
             point[position] = end
             result.append(tuple(point))
-    while len(set(result)) < _FEW:
-        result.append(drawn())
+    result = [near for one in result if (near := _allowed(region, one, takes)) is not None]
+    for _ in range(_TRIES):
+        if len(set(result)) >= _FEW:
+            break
+        near = _allowed(region, drawn(), takes)
+        if near is not None:
+            result.append(near)
     return list(dict.fromkeys(result))
+
+
+def _allowed(region: Region, point: Point, takes: Callable[[Point], bool]) -> Point | None:
+    """The point, or one near it that is allowed; None if there is none near."""
+    if takes(point):
+        return point
+    ways = [
+        [n for n in range(number - _NEAR, number + _NEAR + 1) if _within(n, span)]
+        for number, span in zip(point, region, strict=True)
+    ]
+    near = itertools.islice(itertools.product(*ways), _TRIES)
+    return next(filter(takes, near), None)
 
 
 def _within(number: int, span: Span) -> bool:

@@ -36,6 +36,8 @@ class FreeSize:
     offset: int = 0
     is_data_dependent: bool = False
     """Counted by an operator (``nonzero``) when the model runs, not given by an argument."""
+    is_named: bool = False
+    """By the user, with a range of the user's."""
 
 
 def size_expression(size: Any) -> sympy.Expr:
@@ -121,7 +123,16 @@ def _add(
         least, most = _range(exported, symbol)
         name = names.get(symbol, f"{node.name}:{dim}")
         found[symbol] = FreeSize(
-            name, symbol, least, most, node.name, dim, factor, offset, data_dependent
+            name,
+            symbol,
+            least,
+            most,
+            node.name,
+            dim,
+            factor,
+            offset,
+            data_dependent,
+            symbol in names,
         )
 
 

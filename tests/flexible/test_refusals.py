@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import nnapi_runtime
 from nnapi_core import ConversionError
 from nnapi_core.flexible.strategy import Strategy
 from tests.flexible.networks import Calls
+from tests.models.definitions import UNet
 from tests.models.stock_runs import StockRuns
 
 ROWS = Dim("rows", min=2, max=8)
@@ -134,3 +136,70 @@ def test_what_depends_on_a_size_by_more_than_numbers_stays_in_torch(name: str) -
         nnapi_core.convert(
             module, (torch.randn(2, 5, 4),), dynamic_shapes=(free,), fallback="error"
         )
+
+
+def test_relations_that_torch_derived_are_kept() -> None:
+    module = UNet(4).eval()
+    free = {0: Dim.AUTO, 2: Dim.DYNAMIC}
+    model = nnapi_core.convert(
+        module, (torch.randn(2, 3, 16, 16),), dynamic_shapes=(free,), feature_level=30
+    )
+    assert any("(2 * (x:2 // 2)) == x:2" in note for note in model.report.notes)
+    for height in (16, 20, 52):
+        x = torch.randn(3, 3, height, 16)
+        with torch.no_grad():
+            torch.testing.assert_close(model(x), module(x), rtol=1e-4, atol=1e-4)
+    with pytest.raises(nnapi_runtime.ArgumentError, match=r"x:2 // 4.*x:2 is 18"):
+        model(torch.randn(3, 3, 18, 16))
+
+
+def damaged(change: Callable[[dict[str, Any]], None]) -> nnapi_runtime.Session:
+    parts = upsampled().parts
+    manifest = json.loads(json.dumps(parts.manifest))
+    change(manifest)
+    weights = [constant.array() for constant in parts.weights.constants]
+    return nnapi_runtime.Session(manifest, parts.models, weights, {}, fallback=False)
+
+
+def _entry(manifest: dict[str, Any]) -> dict[str, Any]:
+    return manifest["stages"][0]["patches"]
+
+
+DAMAGES: dict[str, Callable[[dict[str, Any]], None]] = {
+    "a size of nothing": lambda m: m["sizes"][0].update(of="z"),
+    "an unknown name": lambda m: _entry(m)["values"].append("columns"),
+    "an unknown operator": lambda m: _entry(m)["values"].append(["**", "rows", 2]),
+    "too few dimensions": lambda m: m["inputs"][0]["dims"].pop(),
+    "a number that is none": lambda m: _entry(m)["which"].__setitem__(0, 999),
+    "a factor of 0": lambda m: m["sizes"][0].update(factor=0),
+    "an endless expression": lambda m: _entry(m)["values"].append(_nested(500)),
+}
+
+
+def _nested(depth: int) -> Any:
+    tree: Any = "rows"
+    for _ in range(depth):
+        tree = ["+", tree, 1]
+    return tree
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_damaged_sizes_are_refused(name: str) -> None:
+    with pytest.raises(nnapi_runtime.ModelError):
+        damaged(DAMAGES[name])
+
+
+DAMAGES_THAT_SHOW: dict[str, Callable[[dict[str, Any]], None]] = {
+    "a place beyond the words": lambda m: _entry(m)["positions"].__setitem__(0, 1 << 20),
+    "a division by zero": lambda m: _entry(m)["values"].__setitem__(0, ["//", "rows", 0]),
+    "no int32": lambda m: _entry(m)["values"].__setitem__(0, ["*", "rows", 1 << 40]),
+    "a wrong number": lambda m: _entry(m)["values"].__setitem__(0, ["+", "rows", 1]),
+    "a part of no weight": lambda m: m["stages"][0]["parts"].append({"weight": 99, "dims": []}),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGES_THAT_SHOW)
+def test_damaged_patches_are_refused_when_they_are_needed(name: str) -> None:
+    session = damaged(DAMAGES_THAT_SHOW[name])
+    with pytest.raises(nnapi_runtime.NnapiError):
+        session(torch.randn(2, 3, 16, 8), torch.randn(2, 4, 1, 1))
