@@ -39,7 +39,7 @@ except ImportError as error:
 _KEY = "quantization_annotation"
 
 # Operators by name, without the underscore of their in-place forms.
-_PRODUCTS = {"conv1d", "conv2d", "conv_transpose2d", "linear"}
+_PRODUCTS = {"conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d", "linear"}
 _SUMS = {"add", "sub", "mul"}
 _CLAMPS = {"relu", "relu6", "hardtanh"}
 _OWN_RANGE = {"prelu": 29, "hardswish": 30, "matmul": 1000006, "bmm": 1000006}
@@ -135,7 +135,7 @@ class NnapiQuantizer(Quantizer):  # type: ignore[misc]
         self._annotate_rounded(node, [input, weight], {weight: spec} if spec is not None else {})
 
     def _weight_spec(self, node: Node, name: str) -> Any:
-        axis = 1 if name == "conv_transpose2d" else 0
+        axis = 1 if name.startswith("conv_transpose") else 0
         groups = node.args[6] if axis and len(node.args) > 6 else 1
         by_channel = self._per_channel and name != "linear" and groups == 1
         if axis and self._training:

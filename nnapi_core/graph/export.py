@@ -22,6 +22,7 @@ from nnapi_core.graph.integer_borders import take_integers
 from nnapi_core.graph.other_quantisation import refuse_other_quantisation, refuse_packed_weights
 from nnapi_core.graph.program import Program, TorchConstant
 from nnapi_core.graph.quantized import fold_quant
+from nnapi_core.graph.stock_quantised import is_stock_quantised, read_stock_quantised
 from nnapi_core.graph.unroll import unroll
 from nnapi_core.plugins.definition import Phase
 from nnapi_core.plugins.registry import Registry
@@ -39,6 +40,8 @@ def export(
     if isinstance(module, ExportedProgram):
         refuse_packed_weights(module.state_dict)
         return module
+    if is_stock_quantised(module):
+        module = read_stock_quantised(module, tuple(example_args))
     if isinstance(module, torch.jit.ScriptModule):
         raise ConversionError(
             "the model is TorchScript, which this conversion does not read; "
@@ -50,6 +53,8 @@ def export(
             return torch.export.export(
                 module, tuple(example_args), dynamic_shapes=dynamic_shapes, strict=False
             )
+    except ConversionError:
+        raise
     except Exception as error:
         raise ConversionError(
             f"torch.export cannot trace {type(module).__name__}: {type(error).__name__}: {error}"

@@ -10,7 +10,9 @@ import torch.utils._pytree as pytree
 from torch.export import ExportedProgram
 
 from nnapi_core.errors import ConversionError
+from nnapi_core.graph.export import export
 from nnapi_core.graph.free_sizes import is_flexible
+from nnapi_core.graph.stock_quantised import is_stock_quantised, read_stock_quantised
 
 
 def read_torchscript(path: str, example_args: tuple[Any, ...]) -> ExportedProgram:
@@ -23,7 +25,8 @@ def read_torchscript(path: str, example_args: tuple[Any, ...]) -> ExportedProgra
             raise ConversionError(
                 f"{path} cannot be read as TorchScript: {type(error).__name__}: {error}"
             ) from error
-        _refuse_quantised(path, module)
+        if is_stock_quantised(module):
+            return export(read_stock_quantised(module, example_args), example_args)
         try:
             from torch._export.converter import TS2EPConverter
 
@@ -58,14 +61,3 @@ def _like(spec: pytree.TreeSpec, kind: Any) -> Any:
     if kind.kind() == "ListType":
         return [_like(child, kind.getElementType()) for child in children]
     return pytree.tree_unflatten([0] * spec.num_leaves, spec)
-
-
-def _refuse_quantised(path: str, module: Any) -> None:
-    """torch's converter reads quantised TorchScript wrongly: it drops the packed parameters' scales."""
-    kinds = {node.kind() for node in module.inlined_graph.nodes()}
-    found = sorted(kind for kind in kinds if kind.startswith("quantized::"))
-    if found:
-        raise ConversionError(
-            f"{path} is a quantised TorchScript model ({', '.join(found[:3])} …), which cannot be read "
-            "exactly; export the float model with torch.export and quantise it with PT2E"
-        )

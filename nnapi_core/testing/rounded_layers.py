@@ -19,7 +19,7 @@ from nnapi_core.graph.quantized import is_quantize
 
 
 @frozen
-class Layer:
+class RoundedLayer:
     """How far the integers of one tensor are from torch's."""
 
     name: str
@@ -33,9 +33,15 @@ class Layer:
     def share_within_one(self) -> float:
         return float((self.steps <= 1).float().mean())
 
+    @property
+    def share_equal(self) -> float:
+        return float((self.steps == 0).float().mean())
 
-def layers(program: ExportedProgram, args: tuple[Any, ...], **options: Any) -> list[Layer]:
-    """Every ``quantize`` of the program that a call feeds. Raises where a node is not in integers."""
+
+def compare_layers(
+    program: ExportedProgram, args: tuple[Any, ...], **options: Any
+) -> list[RoundedLayer]:
+    """Every rounded tensor of the program; ``options`` are those of `nnapi_core.convert`."""
     graph = program.module()
     rounded = [node for node in graph.graph.nodes if is_quantize(node) and node.users]
     everything = copy.deepcopy(graph)
@@ -49,14 +55,12 @@ def layers(program: ExportedProgram, args: tuple[Any, ...], **options: Any) -> l
     converted = nnapi_core.convert(
         torch.export.export(flat, args), args, fallback="error", **options
     )
-    islands = [(row.name, row.reason) for row in converted.report.float_islands()]
-    assert not islands, islands
     given = dict(zip([node.name for node in rounded], converted(*args), strict=True))
     wanted = _FromGiven(graph, given)
     with torch.no_grad():
         wanted.run(*args)
     return [
-        Layer(name, (_unsigned(given[name]) - _unsigned(wanted.computed[name])).abs())
+        RoundedLayer(name, (_unsigned(given[name]) - _unsigned(wanted.computed[name])).abs())
         for name in given
     ]
 
