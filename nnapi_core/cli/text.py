@@ -59,5 +59,7 @@ def verification(result: Verification) -> str:
     ]
     if result.culprit is not None:
         lines.append(f"first departs: {result.culprit}")
+    if result.only_steps:
+        lines.append("each node is within a step of what torch makes of the same integers")
     verdict = "agrees" if result.passed else "DISAGREES"
     return f"{verdict} with torch (limit {result.limit:g} relative)\n" + "\n".join(lines)
