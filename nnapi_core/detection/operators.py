@@ -160,6 +160,26 @@ def box_with_nms_limit(
     )
 
 
+def _fake_positions(
+    boxes: Tensor, scores: Tensor, nms_threshold: float, max_detections: int
+) -> tuple[Tensor, Tensor]:
+    positions = boxes.new_empty((max_detections,), dtype=torch.int64)
+    return positions, boxes.new_empty((), dtype=torch.int64)
+
+
+@_operator(
+    _NNAPI,
+    "nms(Tensor boxes, Tensor scores, float nms_threshold, int max_detections) -> (Tensor positions, Tensor count)",
+    _fake_positions,
+)
+def nms(
+    boxes: Tensor, scores: Tensor, nms_threshold: float, max_detections: int
+) -> tuple[Tensor, Tensor]:
+    """torchvision's ``nms``: the first positions [max_detections], zeros at the end, and how many there are."""
+    kept = suppressed(boxes, scores, nms_threshold)[:max_detections]
+    return _padded(kept, max_detections), torch.tensor(len(kept))
+
+
 def _fake_postprocessing(
     scores: Tensor, deltas: Tensor, anchors: Tensor, weights: Sequence[float],
     score_threshold: float, nms_threshold: float, max_detections: int,

@@ -54,11 +54,14 @@ def supported(outcome: Outcome) -> None:
 
 
 def plain_iou(a: Tensor, b: Tensor) -> float:
-    width = max(min(a[2].item(), b[2].item()) - max(a[0].item(), b[0].item()), 0.0)
-    height = max(min(a[3].item(), b[3].item()) - max(a[1].item(), b[1].item()), 0.0)
+    """In float32 throughout, as the boxes are."""
+    zero = torch.tensor(0.0)
+    width = torch.maximum(torch.minimum(a[2], b[2]) - torch.maximum(a[0], b[0]), zero)
+    height = torch.maximum(torch.minimum(a[3], b[3]) - torch.maximum(a[1], b[1]), zero)
     both = width * height
-    areas = [float((one[2] - one[0]) * (one[3] - one[1])) for one in (a, b)]
-    return both / (sum(areas) - both) if sum(areas) != both else 0.0
+    first, second = ((one[2] - one[0]) * (one[3] - one[1]) for one in (a, b))
+    overlap = float(both / (first + second - both))
+    return 0.0 if math.isnan(overlap) else overlap
 
 
 def plain_nms(boxes: Tensor, scores: Tensor, threshold: float) -> list[int]:
