@@ -172,7 +172,7 @@ def convert(
 
     flexible = _flexible(
         exported,
-        dim_specs(module, example_args, dynamic_shapes),
+        (module, example_args, dynamic_shapes),
         lowered,
         fixed=sizes,
         relaxed=relax_float32_to_float16,
@@ -226,9 +226,7 @@ def explain(
         models = [None if stage.lowered is None else stage.lowered.model for stage in found.stages]
         return AtSizes(program, found, models)
 
-    flexible = _flexible(
-        exported, dim_specs(module, example_args, dynamic_shapes), lowered, fixed=sizes
-    )
+    flexible = _flexible(exported, (module, example_args, dynamic_shapes), lowered, fixed=sizes)
     if flexible is not None:
         report = flexible_report(flexible, feature_level)
     else:
@@ -241,14 +239,17 @@ def explain(
 
 def _flexible(
     exported: ExportedProgram,
-    specs: Sequence[Any],
+    source: tuple[Any, tuple[Any, ...], Any],
     lowered: Lower,
     *,
     fixed: Sequence[Mapping[str, int]] | None,
     relaxed: bool = False,
     strategy: Strategy | None = None,
 ) -> Flexible | None:
-    """A conversion with free sizes; None where there are none but those that torch alone counts and uses."""
+    """A conversion with free sizes; None where there are none but those that torch alone counts and uses.
+
+    ``source`` is the module that was exported, with its arguments and ``dynamic_shapes``.
+    """
     asked = fixed is not None or strategy is not None
     if not is_flexible(exported):
         if asked:
@@ -256,7 +257,13 @@ def _flexible(
         return None
     try:
         return convert_flexible(
-            exported, specs, lowered, relaxed=relaxed, fixed=fixed, strategy=strategy
+            exported,
+            dim_specs(*source),
+            lowered,
+            model=source[:2],
+            relaxed=relaxed,
+            fixed=fixed,
+            strategy=strategy,
         )
     except Unsupported:
         if asked or takes_free_sizes(exported):

@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
 from attrs import frozen
 from torch.export import ExportedProgram
 
@@ -16,6 +17,7 @@ from nnapi_core.flexible.at_sizes import AtSizes, Lower, Sampler
 from nnapi_core.flexible.load_time import parts_for
 from nnapi_core.flexible.run_time import run_time_parts
 from nnapi_core.flexible.samples import Region, Span, without_ones
+from nnapi_core.flexible.single import check_single
 from nnapi_core.flexible.strategy import Strategy
 from nnapi_core.flexible.variants import Variant, combined
 from nnapi_core.graph.free_sizes import FreeSize, free_sizes
@@ -48,16 +50,21 @@ def convert_flexible(
     dim_specs: Sequence[Any],
     lower: Lower,
     *,
+    model: tuple[Any, tuple[Any, ...]],
     relaxed: bool,
     fixed: Sequence[Mapping[str, int]] | None,
     strategy: Strategy | None,
 ) -> Flexible:
     """The first way that takes the model. Raises `Unsupported` where none does.
 
-    ``fixed`` are the sizes to make models for; ``strategy`` asks for one way.
+    ``model`` is the module that was exported, and its arguments; ``fixed`` are the sizes to make models for;
+    ``strategy`` asks for one way.
     """
     sizes = free_sizes(exported, dim_specs)
     sampler = Sampler.of(SymbolicProgram(exported), sizes, lower, relaxed=relaxed)
+    if isinstance(model[0], torch.nn.Module):
+        example = dict(zip((size.symbol for size in sizes), sampler.example, strict=True))
+        check_single(model[0], exported, model[1], sizes, example)
     if fixed is not None or strategy is Strategy.FIXED:
         return _fixed(sampler, _listed(sizes, fixed), ())
     reasons: list[str] = []

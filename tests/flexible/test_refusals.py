@@ -116,6 +116,24 @@ def test_a_constant_as_large_as_a_size_needs_a_maximum() -> None:
     torch.testing.assert_close(model(x), module(x))
 
 
+SINGLE: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "squeezed": lambda x: x.squeeze() * 2,
+    "another way in Python": lambda x: x * 2 if x.shape[0] == 1 else x * 3,
+}
+
+
+@pytest.mark.parametrize("name", SINGLE)
+def test_a_size_of_one_that_is_special_to_the_model(name: str) -> None:
+    """torch.export lets such a program be declared for 1."""
+    module, x = Calls(SINGLE[name]), torch.randn(3, 4)
+    with pytest.raises(ConversionError, match="at batch = 1 the model computes something else"):
+        nnapi_core.convert(module, (x,), dynamic_shapes=({0: Dim("batch", min=1, max=4)},))
+    free = {0: Dim("batch", min=2, max=4)}
+    model = nnapi_core.convert(module, (x,), dynamic_shapes=(free,))
+    for batch in (2, 4):
+        torch.testing.assert_close(model(x := torch.randn(batch, 4)), module(x))
+
+
 BY_SIZE: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "a loop over a size": lambda x: torch.stack([x[i] * (i + 1) for i in range(2)]).cumsum(1),
     "a number": lambda x: x / x.shape[1],
