@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
@@ -157,6 +158,9 @@ def convert(
         islands = IslandRule(min_island=0)
     exported = export(module, example_args, dynamic_shapes=dynamic_shapes)
 
+    sizes_are_free = is_flexible(exported)
+    polish = partial(optimised, registry=registry)
+
     def optimised_models(found: Partition) -> list[Model | None]:
         return [
             None if stage.lowered is None else optimised(stage.lowered.model, registry)
@@ -166,8 +170,9 @@ def convert(
     def lowered(exported: ExportedProgram, given_back: Mapping[str, Unsupported]) -> AtSizes:
         program = prepare(exported, registry, level=target.level, quantized_io=quantized_io)
         found = partition(
-            program, registry, target, islands, given_back=given_back, progress=progress
-        )
+            program, registry, target, islands,
+            given_back=given_back, open_branches=not sizes_are_free, progress=progress,
+        )  # fmt: skip
         return AtSizes(program, found, optimised_models(found))
 
     flexible = _flexible(
@@ -183,7 +188,13 @@ def convert(
         report = flexible_report(flexible, feature_level)
     else:
         one = lowered(exported, {})
-        parts = make_parts(one.program, one.partition, one.models, relaxed=relax_float32_to_float16)
+        parts = make_parts(
+            one.program,
+            one.partition,
+            one.models,
+            relaxed=relax_float32_to_float16,
+            optimise=polish,
+        )
         report = make_report(one.program, one.partition, Emitted.of(parts), feature_level)
     if fallback == "error" and one.partition.refusals:
         raise refusal_error(one.partition)
@@ -193,8 +204,9 @@ def convert(
         narrowed = evolve(target, stock=True)
         found = partition(one.program, registry, narrowed, islands)
         parts = make_parts(
-            one.program, found, optimised_models(found), relaxed=relax_float32_to_float16
-        )
+            one.program, found, optimised_models(found),
+            relaxed=relax_float32_to_float16, optimise=polish,
+        )  # fmt: skip
         report = make_report(one.program, found, Emitted.of(parts), feature_level)
         return Converted(parts, report, Background(one.program, found, registry, narrowed))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -189,6 +189,40 @@ class TorchStage:
 
 
 @dataclass(frozen=True, slots=True)
+class Branch:
+    """What control flow runs: ``inputs`` are what it calls its operands, None for one that it does not read."""
+
+    inputs: tuple[str | None, ...]
+    stages: tuple[AnyStage, ...]
+    outputs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ControlStage:
+    """An ``if`` (with a condition; its branches are taken where that holds, and where not) or a ``while``.
+
+    The branches of a ``while`` are what says whether it goes on, and what it does; it changes the first ``carried``
+    operands. Output ``i`` is result ``results[i]`` of the branches.
+    """
+
+    condition: str | None
+    carried: int
+    operands: tuple[str, ...]
+    branches: tuple[Branch, Branch]
+    outputs: tuple[str, ...]
+    results: tuple[int, ...]
+
+    def reads(self) -> Iterable[str]:
+        return (*self.operands, *([self.condition] if self.condition is not None else []))
+
+    def writes(self) -> Iterable[str]:
+        return self.outputs
+
+
+AnyStage = NnapiStage | TorchStage | ControlStage
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """A converted model: stages in the order in which they run, on named values."""
 
@@ -198,7 +232,7 @@ class Manifest:
     results: tuple[Result, ...]
     output_tree: OutputTree
     constants: dict[str, np.ndarray[Any, Any]]
-    stages: tuple[NnapiStage | TorchStage, ...]
+    stages: tuple[AnyStage, ...]
     cpu: TorchStage | None = None
     """All of the model in torch, where the file carries that."""
     sizes: tuple[Size, ...] = ()
@@ -248,7 +282,7 @@ class Manifest:
                     f"manifest.sizes: {size.name!r} is of {size.of!r}, which nothing makes"
                 )
 
-    def _check_names(self, stages: Iterable[NnapiStage | TorchStage]) -> None:
+    def _check_names(self, stages: Sequence[AnyStage]) -> None:
         """Every value is made once, before it is read."""
         known = set(self.constants)
 
@@ -259,12 +293,26 @@ class Manifest:
 
         for spec in self.inputs:
             add(spec.name, "manifest.inputs")
-        for i, stage in enumerate(stages):
-            for name in stage.reads():
+
+        def check(stages: Sequence[AnyStage], place: str) -> None:
+            for i, stage in enumerate(stages):
+                here = f"{place}[{i}]"
+                read(stage.reads(), here)
+                for branch in stage.branches if isinstance(stage, ControlStage) else ():
+                    for parameter in branch.inputs:
+                        if parameter is not None:
+                            add(parameter, here)
+                    check(branch.stages, f"{here}.branches.stages")
+                    read(branch.outputs, here)
+                for name in stage.writes():
+                    add(name, here)
+
+        def read(names: Iterable[str], place: str) -> None:
+            for name in names:
                 if name not in known:
-                    raise ModelError(f"manifest.stages[{i}] reads {name!r}, which nothing makes")
-            for name in stage.writes():
-                add(name, f"manifest.stages[{i}]")
+                    raise ModelError(f"{place} reads {name!r}, which nothing makes")
+
+        check(stages, "manifest.stages")
         for result in self.results:
             if result.spec and result.spec.name not in known:
                 raise ModelError(
@@ -289,7 +337,7 @@ def _tensor_spec(field: Field, sizes: frozenset[str] = frozenset()) -> TensorSpe
     return TensorSpec(field["name"].text(), field["dtype"].text(), shape, dims)
 
 
-def _stage(field: Field, sizes: frozenset[str]) -> NnapiStage | TorchStage:
+def _stage(field: Field, sizes: frozenset[str]) -> AnyStage:
     kind = field["kind"].text()
     if kind == "nnapi":
         return NnapiStage(
@@ -301,7 +349,36 @@ def _stage(field: Field, sizes: frozenset[str]) -> NnapiStage | TorchStage:
         )
     if kind == "torch":
         return _torch_stage(field)
-    raise field["kind"].refuse('"nnapi" or "torch"')
+    if kind in ("if", "while"):
+        return _control_stage(field, sizes, is_loop=kind == "while")
+    raise field["kind"].refuse('"nnapi", "torch", "if" or "while"')
+
+
+def _control_stage(field: Field, sizes: frozenset[str], *, is_loop: bool) -> ControlStage:
+    operands = field["operands"].strings()
+    branches = tuple(_branch(item, sizes) for item in field["branches"].items())
+    if len(branches) != 2 or any(len(one.inputs) != len(operands) for one in branches):
+        raise field["branches"].refuse(f"two branches of {len(operands)} inputs")
+    carried = field["carried"].integer(0, len(operands)) if is_loop else 0
+    count = len(branches[1].outputs)
+    if (is_loop and (count, len(branches[0].outputs)) != (carried, 1)) or (
+        not is_loop and len(branches[0].outputs) != count
+    ):
+        raise field["branches"].refuse("branches that give as many results")
+    results = tuple(item.integer(0, count - 1) for item in field["results"].items())
+    outputs = field["outputs"].strings()
+    if len(results) != len(outputs):
+        raise field["results"].refuse(f"{len(outputs)} places of results")
+    condition = None if is_loop else field["condition"].text()
+    return ControlStage(condition, carried, operands, branches, outputs, results)
+
+
+def _branch(field: Field, sizes: frozenset[str]) -> Branch:
+    return Branch(
+        inputs=tuple(None if item.is_null() else item.text() for item in field["inputs"].items()),
+        stages=tuple(_stage(item, sizes) for item in field["stages"].items()),
+        outputs=field["outputs"].strings(),
+    )
 
 
 def _torch_stage(field: Field) -> TorchStage:

@@ -11,6 +11,7 @@ from typing import Any
 from nnapi_runtime.border import check_quantisation
 from nnapi_runtime.bound import Bound
 from nnapi_runtime.compilation_cache import CompilationCache
+from nnapi_runtime.control import ControlRunner
 from nnapi_runtime.errors import (
     ArgumentError,
     FallbackWarning,
@@ -20,7 +21,16 @@ from nnapi_runtime.errors import (
 )
 from nnapi_runtime.flexible_stage import FlexibleRunner
 from nnapi_runtime.free_sizes import check_dims, sizes_of
-from nnapi_runtime.manifest import Manifest, NnapiStage, Result, Shape, TensorSpec
+from nnapi_runtime.manifest import (
+    AnyStage,
+    ControlStage,
+    Manifest,
+    NnapiStage,
+    Result,
+    Shape,
+    TensorSpec,
+    TorchStage,
+)
 from nnapi_runtime.stages import Cost, NnapiRunner, Runner, TorchRunner, Values
 from nnapi_runtime.tensors import Value, dtype_name, flatten, is_tensor, to_array, to_tensor
 from nnapi_runtime.variants import VariantSessions
@@ -103,20 +113,18 @@ class Session:
         options: Mapping[str, Any],
         cache: CompilationCache | None,
     ) -> list[Runner]:
-        runners: list[Runner] = []
-        for stage in self._manifest.stages:
-            if not isinstance(stage, NnapiStage):
-                program = _part(torch_programs, stage.program)
-                runners.append(TorchRunner(stage, program, weights))
-                continue
+        def runner_of(stage: AnyStage) -> Runner:
+            if isinstance(stage, ControlStage):
+                return ControlRunner(stage, runner_of, options["loop_timeout"])
+            if isinstance(stage, TorchStage):
+                return TorchRunner(stage, _part(torch_programs, stage.program), weights)
             words = _part(models, stage.model)
             if stage.patches is None:
                 kept = {} if cache is None else {"cache": cache.entry(stage.model)}
-                runners.append(NnapiRunner(stage, words, weights, {**options, **kept}))
-            else:
-                sizes = self._manifest.sizes
-                runners.append(FlexibleRunner(stage, words, weights, options, sizes))
-        return runners
+                return NnapiRunner(stage, words, weights, {**options, **kept})
+            return FlexibleRunner(stage, words, weights, options, self._manifest.sizes)
+
+        return [runner_of(stage) for stage in self._manifest.stages]
 
     def _in_torch(
         self, weights: Sequence[Any], torch_programs: Mapping[str, Any], error: NnapiError

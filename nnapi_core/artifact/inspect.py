@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from nnapi_core.artifact.method_source import every_stage
 from nnapi_core.errors import ArtifactError
 from nnapi_core.nnapi.constant import Array
 from nnapi_core.nnapi.model import Model
@@ -56,7 +57,7 @@ def _manifest(
             f"{name} {_range(*limits)}" for name, limits in variant["ranges"].items()
         )
         lines += [f"for {ranges}:", *_manifest(variant["manifest"], models, weights)]
-    for stage in manifest["stages"]:
+    for stage in every_stage(manifest["stages"]):
         if stage["kind"] == "nnapi":
             model = deserialize(bytes(models[stage["model"]]), weights)
             patched = len(stage["patches"]["positions"]) if "patches" in stage else 0

@@ -8,7 +8,7 @@ from typing import Any
 from torch.fx import Node
 
 import nnapi_runtime
-from nnapi_core.artifact.parts import described_node, nnapi_stage
+from nnapi_core.artifact.stages import described_node, nnapi_stage
 from nnapi_core.diagnosis.evaluate import Values
 from nnapi_core.driver import Background
 from nnapi_core.lowering.lower import Lowerer

@@ -9,13 +9,16 @@ from functools import cache
 from attrs import define, field, frozen
 from torch.fx import Node
 
-from nnapi_core.errors import Unsupported
+from nnapi_core.errors import Reason, Unsupported
+from nnapi_core.graph.branches import WHILE_LOOP
 from nnapi_core.graph.macs import macs
 from nnapi_core.graph.program import Program, TorchConstant
 from nnapi_core.lowering.device import Device
 from nnapi_core.lowering.lower import CannotLeave, LoweredModel, Lowerer, Target
 from nnapi_core.lowering.pieces import DEFAULT_RULE, Group, IslandRule, groups_of, op_of, too_small
 from nnapi_core.plugins.registry import Registry
+
+_DECIDES = Unsupported("decides whether a loop that torch runs goes on", Reason.SMALL_ISLAND)
 
 
 @frozen(eq=False)
@@ -27,6 +30,8 @@ class Stage:
     inputs: tuple[Node, ...]
     outputs: tuple[Node, ...]
     lowered: LoweredModel | None = None
+    branches: tuple[Partition, ...] = ()
+    """Of control flow that torch runs, with NNAPI pieces in its branches: how these are partitioned."""
 
 
 @define(eq=False)
@@ -53,14 +58,17 @@ def partition(
     rule: IslandRule = DEFAULT_RULE,
     *,
     given_back: Mapping[str, Unsupported] | None = None,
+    open_branches: bool = True,
+    scope: str = "",
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Partition:
     """Lowers every node it can, and groups the rest into CPU stages.
 
-    Nodes named in ``given_back`` stay on the CPU, for the reason there.
+    Nodes named in ``given_back`` stay on the CPU, for the reason there. With ``open_branches``, control flow that stays
+    there has pieces of its own; ``scope`` is put before the names of what is inside.
     """
     nodes = program.operations()
-    dry = Lowerer(program, registry, target)
+    dry = Lowerer(program, registry, target, scope=scope)
     refusals: dict[Node, Unsupported] = {}
     for count, node in enumerate(nodes):
         progress(count, len(nodes))
@@ -76,19 +84,47 @@ def partition(
     groups: list[Group] = [(Device.NNAPI, nodes)]
     work = _work(program)
     refused = refusals
+
+    @cache
+    def opened(node: Node) -> tuple[Partition, ...]:
+        """The parts of control flow, where one of them has a piece for NNAPI."""
+        if not open_branches:
+            return ()
+        parts = []
+        for number, branch in enumerate(program.branches.get(node, ())):
+            inner = f"{scope}{node.name}.{number}."
+            # What decides whether a loop goes on is small.
+            kept = {one.name: _DECIDES for one in branch.program.operations()}
+            is_condition = node.target is WHILE_LOOP and number == 0
+            parts.append(
+                partition(
+                    branch.program, registry, target, rule,
+                    given_back=kept if is_condition else None, scope=inner,
+                )
+            )  # fmt: skip
+        has_pieces = any(
+            stage.lowered is not None or stage.branches for one in parts for stage in one.stages
+        )
+        return tuple(parts) if has_pieces else ()
+
+    # Inside of control flow, a piece for all of the graph may be too small as well.
+    is_judged = not scope
     while True:
-        if not refused:
+        if not refused and is_judged:
+            groups, lowerers = _apart(groups, lowerers, opened)
             try:
-                if (done := _finished(program, groups, refusals, lowerers)) is not None:
+                done = _finished(program, groups, refusals, lowerers, opened)
+                if done is not None:
                     return done
             except CannotLeave as stuck:
                 refusals[op_of(stuck.node)] = stuck.refusal
+        is_judged = True
         groups = groups_of(nodes, refusals)
-        refused = too_small(groups, rule, work)
+        refused = too_small(groups, rule, work, inside=bool(scope))
         if not refused:
             lowerers = {}
             # In its own stage a node may meet operands in another order than in the dry run.
-            refused = _lower_groups(program, registry, target, groups, lowerers)
+            refused = _lower_groups(program, registry, target, groups, lowerers, scope)
         refusals.update(refused)
 
 
@@ -111,12 +147,13 @@ def _lower_groups(
     target: Target,
     groups: list[Group],
     lowerers: dict[int, Lowerer],
+    scope: str,
 ) -> dict[Node, Unsupported]:
     refused: dict[Node, Unsupported] = {}
     for index, (device, nodes) in enumerate(groups):
         if device is not Device.NNAPI:
             continue
-        lowerers[index] = Lowerer(program, registry, target)
+        lowerers[index] = Lowerer(program, registry, target, scope=scope)
         for node in nodes:
             try:
                 lowerers[index].lower(node)
@@ -125,11 +162,38 @@ def _lower_groups(
     return refused
 
 
+def _apart(
+    groups: list[Group],
+    lowerers: Mapping[int, Lowerer],
+    opened: Callable[[Node], tuple[Partition, ...]],
+) -> tuple[list[Group], dict[int, Lowerer]]:
+    """Control flow with pieces inside is a group of its own, between what comes before and after it."""
+    found: list[Group] = []
+    moved: dict[int, Lowerer] = {}
+    for index, (device, nodes) in enumerate(groups):
+        if device is Device.NNAPI:
+            if index in lowerers:
+                moved[len(found)] = lowerers[index]
+            found.append((device, nodes))
+            continue
+        together: list[Node] = []
+        for node in nodes:
+            if not opened(node):
+                together.append(node)
+                continue
+            found += [(device, one) for one in (together, [node]) if one]
+            together = []
+        if together:
+            found.append((device, together))
+    return found, moved
+
+
 def _finished(
     program: Program,
     groups: list[Group],
     refusals: dict[Node, Unsupported],
     lowerers: Mapping[int, Lowerer],
+    opened: Callable[[Node], tuple[Partition, ...]],
 ) -> Partition | None:
     """None where results turned out to be constants, which other pieces have taken as inputs: they are folded now.
 
@@ -148,7 +212,9 @@ def _finished(
         ]
         if device is Device.CPU:
             inputs = _inputs(nodes, program, group_of, index)
-            result.stages.append(Stage(device, tuple(nodes), inputs, tuple(leaving)))
+            branches = opened(nodes[0]) if len(nodes) == 1 else ()
+            stage = Stage(device, tuple(nodes), inputs, tuple(leaving), branches=branches)
+            result.stages.append(stage)
             continue
         result.floats |= lowerers[index].floats
         computed = []

@@ -76,11 +76,14 @@ def _delay(nodes: list[Node], devices: Mapping[Node, Device], stages: dict[Node,
 
 
 def too_small(
-    groups: list[Group], rule: IslandRule, macs: Callable[[Node], int]
+    groups: list[Group], rule: IslandRule, macs: Callable[[Node], int], *, inside: bool = False
 ) -> dict[Node, Unsupported]:
-    """Nodes of the NNAPI pieces that the rule gives back to the CPU."""
+    """Nodes of the NNAPI pieces that the rule gives back to the CPU.
+
+    ``inside`` of control flow that torch runs, all pieces are among CPU pieces.
+    """
     islands = [nodes for device, nodes in groups if device is Device.NNAPI]
-    if len(islands) == len(groups):
+    if len(islands) == len(groups) and not inside:
         return {}
     refused: dict[Node, Unsupported] = {}
     kept = []

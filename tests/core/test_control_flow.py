@@ -234,3 +234,4 @@ def test_a_refused_branch_runs_in_torch(level: int, tmp_path: Any) -> None:
         torch.testing.assert_close(loaded(x), expected)
         torch.testing.assert_close(stock(x), expected)
         torch.testing.assert_close(stock.forward_cpu(x), expected)
+    assert [one["kind"] for one in converted.parts.manifest["stages"]] == ["nnapi", "if", "nnapi"]
