@@ -16,7 +16,7 @@ BIN := .venv/bin
 export CMAKE_CXX_COMPILER_LAUNCHER ?= $(shell command -v ccache)
 export CMAKE_BUILD_PARALLEL_LEVEL ?= $(JOBS)
 
-.PHONY: demo test lint types bench bench-conversion peers docs fuzz test-asan test-tsan build clean
+.PHONY: demo test lint types bench bench-conversion peers docs fuzz test-asan test-tsan test-aarch64 build clean
 
 # Convert MobileNetV2 and a digits classifier, run them on NNAPI, and compare with eager torch.
 demo: build
@@ -62,6 +62,10 @@ test-asan: .venv/installed
 # Many threads on one library under ThreadSanitizer.
 test-tsan: .venv/installed
 	tools/test_tsan.sh
+
+# The fast kernels on 64-bit Arm, under qemu.
+test-aarch64: .venv/installed
+	tools/test_aarch64.sh
 
 # What has changed in C++, built; Python sees it at once.
 build: .venv/installed

@@ -39,3 +39,8 @@ if(NNAPI_FUZZ)
     target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
   endforeach()
 endif()
+
+if(NNAPI_TWINS)
+  add_executable(kernel_twins ${CMAKE_CURRENT_SOURCE_DIR}/tests/runtime/native/kernel_twins.cpp)
+  target_link_libraries(kernel_twins PRIVATE nnapi_host)
+endif()

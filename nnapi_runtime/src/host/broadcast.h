@@ -84,8 +84,8 @@ void map_broadcast(const Node& node, const Broadcast& shape, const In* a, const 
       for (size_t i = 0; i < n; ++i) z[i] = g(repeated, y[i]);
     }
   };
-  parallel_loop(node.pool(), static_cast<int64_t>(shape.count()), grain,
-                [&](int64_t begin, int64_t end) { shape.for_runs(begin, end, run); });
+  for_elements(node, shape.count(), grain,
+               [&](int64_t begin, int64_t end) { shape.for_runs(begin, end, run); });
 }
 
 }  // namespace nnapi::host

@@ -66,10 +66,9 @@ inline void map_table(const Node& node, const Prepared* prepared) {
   const uint8_t* table = static_cast<const PreparedTable*>(prepared)->table.data();
   const auto* in = node.in(0).as<uint8_t>();
   auto* out = node.out(0).as<uint8_t>();
-  parallel_for(node.pool(), static_cast<int64_t>(node.out(0).count()), kElementGrain,
-               [=](int64_t begin, int64_t end) {
-                 look_up_bytes(table, in + begin, out + begin, end - begin);
-               });
+  for_elements(node, node.out(0).count(), kElementGrain, [=](int64_t begin, int64_t end) {
+    look_up_bytes(table, in + begin, out + begin, end - begin);
+  });
 }
 
 }  // namespace nnapi::host

@@ -1,8 +1,13 @@
 #include "host/frame.h"
 
+#include <algorithm>
+#include <atomic>
 #include <cstring>
 
 #include "host/control_flow.h"
+#include "host/element_range.h"
+#include "host/step_groups.h"
+#include "host/thread_pool.h"
 #include "host/validation.h"
 
 namespace nnapi::host {
@@ -167,14 +172,51 @@ Status Frame::run(const RunContext& context) {
     failure_ = {"an output buffer is too small", -1};
     return kTooSmall;
   }
-  for (const Step& step : program_.steps())
-    if (Status status = run_step(step, context)) return status;
+  // Profiles tell the steps apart.
+  if (Status status = run_steps(context, all_planned && context.profile == nullptr)) return status;
   bound_as_planned_ = all_planned;
   for (uint32_t i = 0; i < outputs_.size(); ++i)
     if (outputs_[i].copy_back) std::memcpy(outputs_[i].data, output(i).data, byte_count(output(i)));
   if (!any_insufficient()) return kOk;
   failure_ = {"an output buffer is too small", -1};
   return kTooSmall;
+}
+
+Status Frame::run_steps(const RunContext& context, bool in_groups) {
+  const auto& steps = program_.steps();
+  for (uint32_t i = 0; i < steps.size(); ++i) {
+    if (in_groups && steps[i].group_last != 0) {
+      if (Status status = run_group(i, steps[i].group_last, context)) return status;
+      i = steps[i].group_last;
+    } else if (Status status = run_step(steps[i], context)) {
+      return status;
+    }
+  }
+  return kOk;
+}
+
+Status Frame::run_group(uint32_t first, uint32_t last, const RunContext& context) {
+  const auto& steps = program_.steps();
+  // What may keep the first step from running is the same for all: the deadline.
+  if (has_passed(context.deadline)) return run_step(steps[first], context);
+  const int64_t count = static_cast<int64_t>(tensors_[steps[first].operation->outputs[0]].count());
+  constexpr int64_t kSteps = 8;  // on one block are worth a thread
+  const int64_t grain = 1 + kSteps / (last - first + 1);
+  std::atomic<Status> result{kOk};
+  parallel_for(
+      ThreadPool::instance(), (count + kGroupBlock - 1) / kGroupBlock, grain,
+      [&](int64_t begin, int64_t end) {
+        for (int64_t block = begin; block < end; ++block) {
+          const ElementRange range{block * kGroupBlock, std::min((block + 1) * kGroupBlock, count)};
+          const ElementRangeScope scope(range);
+          for (uint32_t i = first; i <= last; ++i)
+            if (Status status =
+                    steps[i].implementation->run(nodes_[steps[i].number], steps[i].prepared.get()))
+              result = status;
+        }
+      });
+  if (result != kOk) failure_ = {"a group of elementwise operations failed", -1};
+  return result;
 }
 
 Status Frame::run_step(const Step& step, const RunContext& context) {

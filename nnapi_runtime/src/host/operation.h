@@ -94,6 +94,12 @@ struct Operation {
   // The first dimension that infer gives its outputs is only an upper bound; run writes the true
   // shape into out(i).shape (BOX_WITH_NMS_LIMIT and its like).
   bool bounded_outputs = false;
+  // Every element of the only output depends on the inputs' elements at its place alone, and run
+  // computes those of element_range() only (as the loops of map_elements.h and broadcast.h do).
+  bool elementwise = false;
+  // Output 0 has the elements of input 0 in the same order. Run does nothing where they lie in the
+  // same place.
+  bool only_reshapes = false;
 };
 
 // One line at the end of an operation's file:

@@ -1,8 +1,10 @@
 #include "host/program.h"
 
+#include "host/arena_layout.h"
 #include "host/error.h"
 #include "host/frame.h"
 #include "host/node.h"
+#include "host/step_groups.h"
 #include "host/validation.h"
 
 namespace nnapi::host {
@@ -70,36 +72,14 @@ Status Program::prepare_steps(const Deadline& deadline) {
   return kOk;
 }
 
-// A temporary of known shape lives from the step that writes it to the last one that reads it,
-// scratch memory for one step.
 void Program::plan() {
-  const auto& operands = model_->operands();
-  const InferredShapes& shapes = model_->shapes();
-  constexpr uint32_t kNever = UINT32_MAX;
-  std::vector<uint32_t> first(operands.size(), kNever), last(operands.size(), 0);
-  for (uint32_t i = 0; i < steps_.size(); ++i) {
-    for (uint32_t operand : steps_[i].operation->outputs) first[operand] = last[operand] = i;
-    for (uint32_t operand : steps_[i].operation->inputs) last[operand] = i;
-  }
-
-  arena_offset_.assign(operands.size(), kNotPlanned);
-  std::vector<BufferUse> uses;
-  std::vector<size_t*> places;
-  for (uint32_t i = 0; i < operands.size(); ++i) {
-    if (operands[i].lifetime != Lifetime::kTemporary || !shapes.known[i]) continue;
-    const Tensor& tensor = shapes.tensors[i];
-    uses.push_back({tensor.count() * element_size(tensor.type), first[i], last[i]});
-    places.push_back(&arena_offset_[i]);
-  }
-  for (uint32_t i = 0; i < steps_.size(); ++i) {
-    if (!steps_[i].prepared || steps_[i].prepared->scratch_bytes == 0) continue;
-    uses.push_back({steps_[i].prepared->scratch_bytes, i, i});
-    places.push_back(&steps_[i].scratch_offset);
-  }
-  const MemoryPlan plan = plan_memory(uses);
-  for (size_t i = 0; i < uses.size(); ++i) *places[i] = plan.offsets[i];
-  arena_bytes_ = plan.peak;
-  unshared_bytes_ = plan.sum;
+  const std::vector<StepGroup> groups = group_steps(*model_, steps_);
+  for (const StepGroup& group : groups) steps_[group.first].group_last = group.last;
+  ArenaLayout layout = lay_out_arena(*model_, steps_, groups);
+  arena_offset_ = std::move(layout.operands);
+  for (size_t i = 0; i < steps_.size(); ++i) steps_[i].scratch_offset = layout.scratch[i];
+  arena_bytes_ = layout.bytes;
+  unshared_bytes_ = layout.unshared_bytes;
 }
 
 std::unique_ptr<Frame> Program::take_frame() const {

@@ -8,7 +8,6 @@
 #include <optional>
 #include <vector>
 
-#include "host/memory_plan.h"
 #include "host/model.h"
 
 namespace nnapi::host {
@@ -31,6 +30,8 @@ struct Step {
   bool fixed = false;
   std::unique_ptr<Prepared> prepared;
   size_t scratch_offset = 0;
+  // The first step of a group (step_groups.h): the group's last one. Otherwise 0.
+  uint32_t group_last = 0;
   // IF: then, else. WHILE: condition, body.
   std::shared_ptr<const Program> models[2];
   bool is_control_flow() const { return models[0] != nullptr; }

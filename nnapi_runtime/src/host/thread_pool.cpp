@@ -44,10 +44,11 @@ struct Job {
   }
 };
 
-// Waits for the condition for a few microseconds, which is less than being woken takes.
+// Waits for the condition for some tens of microseconds: being woken takes as long, and the next
+// operation mostly comes sooner.
 template <class Condition>
 void spin_until(Condition condition) {
-  for (int i = 0; i < 400 && !condition(); ++i) {
+  for (int i = 0; i < 3000 && !condition(); ++i) {
 #if defined(__x86_64__)
     __builtin_ia32_pause();
 #else

@@ -115,14 +115,18 @@ Status run_elu(const Node& node, const Prepared*) {
 
 }  // namespace
 
-NNAPI_OPERATION(RELU, .infer = infer_relu, .run = run_relu<ANEURALNETWORKS_FUSED_RELU>);
-NNAPI_OPERATION(RELU1, .infer = infer_relu, .run = run_relu<ANEURALNETWORKS_FUSED_RELU1>);
-NNAPI_OPERATION(RELU6, .infer = infer_relu, .run = run_relu<ANEURALNETWORKS_FUSED_RELU6>);
+NNAPI_OPERATION(RELU, .infer = infer_relu, .run = run_relu<ANEURALNETWORKS_FUSED_RELU>,
+                .elementwise = true);
+NNAPI_OPERATION(RELU1, .infer = infer_relu, .run = run_relu<ANEURALNETWORKS_FUSED_RELU1>,
+                .elementwise = true);
+NNAPI_OPERATION(RELU6, .infer = infer_relu, .run = run_relu<ANEURALNETWORKS_FUSED_RELU6>,
+                .elementwise = true);
 NNAPI_OPERATION(LOGISTIC, .infer = infer_logistic, .prepare = prepare<Logistic>,
-                .run = run<Logistic>);
-NNAPI_OPERATION(TANH, .infer = infer_tanh, .prepare = prepare<Tanh>, .run = run<Tanh>);
+                .run = run<Logistic>, .elementwise = true);
+NNAPI_OPERATION(TANH, .infer = infer_tanh, .prepare = prepare<Tanh>, .run = run<Tanh>,
+                .elementwise = true);
 NNAPI_OPERATION(HARD_SWISH, .infer = keep_shape, .prepare = prepare<HardSwish>,
-                .run = run<HardSwish>);
-NNAPI_OPERATION(ELU, .infer = keep_shape, .run = run_elu);
+                .run = run<HardSwish>, .elementwise = true);
+NNAPI_OPERATION(ELU, .infer = keep_shape, .run = run_elu, .elementwise = true);
 
 }  // namespace nnapi::host

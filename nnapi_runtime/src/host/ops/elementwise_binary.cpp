@@ -242,15 +242,15 @@ Status run_prelu(const Node& node, const Prepared*) {
 
 }  // namespace
 
-NNAPI_OPERATION(ADD, .infer = infer_arithmetic, .run = run_arithmetic<Add>);
-NNAPI_OPERATION(SUB, .infer = infer_arithmetic, .run = run_arithmetic<Sub>);
-NNAPI_OPERATION(MUL, .infer = infer_mul, .run = run_arithmetic<Mul>);
-NNAPI_OPERATION(DIV, .infer = infer_arithmetic, .run = run_arithmetic<Div>);
+NNAPI_OPERATION(ADD, .infer = infer_arithmetic, .run = run_arithmetic<Add>, .elementwise = true);
+NNAPI_OPERATION(SUB, .infer = infer_arithmetic, .run = run_arithmetic<Sub>, .elementwise = true);
+NNAPI_OPERATION(MUL, .infer = infer_mul, .run = run_arithmetic<Mul>, .elementwise = true);
+NNAPI_OPERATION(DIV, .infer = infer_arithmetic, .run = run_arithmetic<Div>, .elementwise = true);
 NNAPI_OPERATION(MAXIMUM, .infer = infer_extremum, .prepare = prepare_extremum,
-                .run = run_extremum<Maximum>);
+                .run = run_extremum<Maximum>, .elementwise = true);
 NNAPI_OPERATION(MINIMUM, .infer = infer_extremum, .prepare = prepare_extremum,
-                .run = run_extremum<Minimum>);
-NNAPI_OPERATION(POW, .infer = infer_pow, .run = run_pow);
-NNAPI_OPERATION(PRELU, .infer = infer_prelu, .run = run_prelu);
+                .run = run_extremum<Minimum>, .elementwise = true);
+NNAPI_OPERATION(POW, .infer = infer_pow, .run = run_pow, .elementwise = true);
+NNAPI_OPERATION(PRELU, .infer = infer_prelu, .run = run_prelu, .elementwise = true);
 
 }  // namespace nnapi::host

@@ -99,14 +99,16 @@ Status run_logical_not(const Node& node, const Prepared*) {
 
 }  // namespace
 
-NNAPI_OPERATION(ABS, .infer = infer_same_shape, .run = run_signed<Abs>);
-NNAPI_OPERATION(NEG, .infer = infer_same_shape, .run = run_signed<Neg>);
-NNAPI_OPERATION(EXP, .infer = infer_same_shape, .run = run_real<Exp>);
-NNAPI_OPERATION(LOG, .infer = infer_same_shape, .run = run_real<Log>);
-NNAPI_OPERATION(SQRT, .infer = infer_same_shape, .run = run_real<Sqrt>);
-NNAPI_OPERATION(RSQRT, .infer = infer_same_shape, .prepare = prepare_rsqrt, .run = run_rsqrt);
-NNAPI_OPERATION(SIN, .infer = infer_same_shape, .run = run_real<Sin>);
-NNAPI_OPERATION(FLOOR, .infer = infer_same_shape, .run = run_real<Floor>);
-NNAPI_OPERATION(LOGICAL_NOT, .infer = infer_same_shape, .run = run_logical_not);
+NNAPI_OPERATION(ABS, .infer = infer_same_shape, .run = run_signed<Abs>, .elementwise = true);
+NNAPI_OPERATION(NEG, .infer = infer_same_shape, .run = run_signed<Neg>, .elementwise = true);
+NNAPI_OPERATION(EXP, .infer = infer_same_shape, .run = run_real<Exp>, .elementwise = true);
+NNAPI_OPERATION(LOG, .infer = infer_same_shape, .run = run_real<Log>, .elementwise = true);
+NNAPI_OPERATION(SQRT, .infer = infer_same_shape, .run = run_real<Sqrt>, .elementwise = true);
+NNAPI_OPERATION(RSQRT, .infer = infer_same_shape, .prepare = prepare_rsqrt, .run = run_rsqrt,
+                .elementwise = true);
+NNAPI_OPERATION(SIN, .infer = infer_same_shape, .run = run_real<Sin>, .elementwise = true);
+NNAPI_OPERATION(FLOOR, .infer = infer_same_shape, .run = run_real<Floor>, .elementwise = true);
+NNAPI_OPERATION(LOGICAL_NOT, .infer = infer_same_shape, .run = run_logical_not,
+                .elementwise = true);
 
 }  // namespace nnapi::host

@@ -125,8 +125,8 @@ Status run_cast(const Node& node, const Prepared*) {
 
 }  // namespace
 
-NNAPI_OPERATION(QUANTIZE, .infer = keep_shape, .run = run_quantize);
-NNAPI_OPERATION(DEQUANTIZE, .infer = infer_dequantize, .run = run_dequantize);
+NNAPI_OPERATION(QUANTIZE, .infer = keep_shape, .run = run_quantize, .elementwise = true);
+NNAPI_OPERATION(DEQUANTIZE, .infer = infer_dequantize, .run = run_dequantize, .elementwise = true);
 NNAPI_OPERATION(CAST, .infer = keep_shape, .run = run_cast);
 
 }  // namespace nnapi::host

@@ -7,6 +7,7 @@ namespace nnapi::host {
 namespace {
 
 Status run_copy(const Node& node, const Prepared*) {
+  if (node.in(0).data == node.out(0).data) return kOk;
   copy_elements(node.pool(), element_size(node.in(0).type), node.in(0).count(), node.in(0).data,
                 node.out(0).data);
   return kOk;
@@ -159,9 +160,9 @@ Status run(const Node& node, const Prepared*) {
 }  // namespace fill
 }  // namespace
 
-NNAPI_OPERATION(RESHAPE, .infer = reshape::infer, .run = run_copy);
-NNAPI_OPERATION(SQUEEZE, .infer = squeeze::infer, .run = run_copy);
-NNAPI_OPERATION(EXPAND_DIMS, .infer = expand_dims::infer, .run = run_copy);
+NNAPI_OPERATION(RESHAPE, .infer = reshape::infer, .run = run_copy, .only_reshapes = true);
+NNAPI_OPERATION(SQUEEZE, .infer = squeeze::infer, .run = run_copy, .only_reshapes = true);
+NNAPI_OPERATION(EXPAND_DIMS, .infer = expand_dims::infer, .run = run_copy, .only_reshapes = true);
 NNAPI_OPERATION(RANK, .infer = rank::infer, .run = rank::run);
 NNAPI_OPERATION(FILL, .infer = fill::infer, .run = fill::run);
 

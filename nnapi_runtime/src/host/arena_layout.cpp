@@ -1,0 +1,149 @@
+#include "host/arena_layout.h"
+
+#include <algorithm>
+
+namespace nnapi::host {
+namespace {
+
+class Layout {
+ public:
+  Layout(const Model& model, const std::vector<Step>& steps, const std::vector<StepGroup>& groups)
+      : model_(model), steps_(steps), source_(model.operands().size()), lives_(source_.size()) {
+    find_sources();
+    find_lives();
+    use_.assign(source_.size(), kNoUse);
+    for (const StepGroup& group : groups) {
+      share_within(group);
+      widen(group);
+    }
+    for (uint32_t i = 0; i < source_.size(); ++i)
+      if (is_planned(i) && source_[i] == i && use_[i] == kNoUse)
+        use_[i] = add(bytes_of(i), lives_[i].first, lives_[i].last);
+  }
+
+  ArenaLayout place() {
+    ArenaLayout layout;
+    std::vector<size_t> scratch_use(steps_.size(), kNoUse);
+    for (uint32_t i = 0; i < steps_.size(); ++i)
+      if (steps_[i].prepared && steps_[i].prepared->scratch_bytes != 0)
+        scratch_use[i] = add(steps_[i].prepared->scratch_bytes, i, i);
+    const MemoryPlan plan = plan_memory(uses_);
+    layout.operands.assign(source_.size(), Program::kNotPlanned);
+    for (uint32_t i = 0; i < source_.size(); ++i)
+      if (is_planned(i)) layout.operands[i] = plan.offsets[use_[source_[i]]];
+    layout.scratch.assign(steps_.size(), 0);
+    for (uint32_t i = 0; i < steps_.size(); ++i)
+      if (scratch_use[i] != kNoUse) layout.scratch[i] = plan.offsets[scratch_use[i]];
+    layout.bytes = plan.peak;
+    layout.unshared_bytes = plan.sum + saved_bytes_;
+    return layout;
+  }
+
+ private:
+  static constexpr size_t kNoUse = SIZE_MAX;
+  static constexpr uint32_t kNever = UINT32_MAX;
+  struct Life {
+    uint32_t first = kNever, last = 0;  // steps
+  };
+
+  bool is_planned(uint32_t operand) const {
+    return model_.operands()[operand].lifetime == Lifetime::kTemporary &&
+           model_.shapes().known[operand];
+  }
+  size_t bytes_of(uint32_t operand) const {
+    const Tensor& tensor = model_.shapes().tensors[operand];
+    return tensor.count() * element_size(tensor.type);
+  }
+  size_t add(size_t bytes, uint32_t first, uint32_t last) {
+    uses_.push_back({bytes, first, last});
+    return uses_.size() - 1;
+  }
+
+  // Steps are in order, so a source of a source is found already.
+  void find_sources() {
+    for (uint32_t i = 0; i < source_.size(); ++i) source_[i] = i;
+    for (const Step& step : steps_) {
+      if (!step.fixed || !step.implementation->only_reshapes) continue;
+      const uint32_t input = step.operation->inputs[0], output = step.operation->outputs[0];
+      if (!is_planned(input) || !is_planned(output)) continue;
+      source_[output] = source_[input];
+      saved_bytes_ += bytes_of(output);
+    }
+  }
+
+  void find_lives() {
+    for (uint32_t i = 0; i < steps_.size(); ++i) {
+      for (uint32_t operand : steps_[i].operation->outputs) {
+        Life& life = lives_[source_[operand]];
+        life.first = std::min(life.first, i);
+        life.last = std::max(life.last, i);
+      }
+      for (uint32_t operand : steps_[i].operation->inputs) {
+        Life& life = lives_[source_[operand]];
+        life.last = std::max(life.last, i);
+      }
+    }
+  }
+
+  bool is_within(const StepGroup& group, uint32_t operand) const {
+    const Life& life = lives_[operand];
+    return is_planned(operand) && source_[operand] == operand && life.first >= group.first &&
+           life.first != kNever && life.last <= group.last;
+  }
+
+  // Each takes memory that an earlier one no longer needs. Never that of an input of the same step:
+  // loops that compute in place are not made vectors of.
+  void share_within(const StepGroup& group) {
+    std::vector<size_t> free;
+    for (uint32_t i = group.first; i <= group.last; ++i) {
+      const uint32_t output = steps_[i].operation->outputs[0];
+      if (is_within(group, output)) {
+        const size_t bytes = bytes_of(output);
+        const auto found = std::find_if(free.begin(), free.end(),
+                                        [&](size_t use) { return uses_[use].bytes == bytes; });
+        if (found != free.end()) {
+          use_[output] = *found;
+          free.erase(found);
+          saved_bytes_ += bytes;
+        } else {
+          use_[output] = add(bytes, group.first, group.last);
+        }
+      }
+      for (uint32_t input : steps_[i].operation->inputs)
+        if (lives_[input].last == i && is_within(group, input) && use_[input] != kNoUse &&
+            std::find(free.begin(), free.end(), use_[input]) == free.end())
+          free.push_back(use_[input]);
+    }
+  }
+
+  // What else the group uses is needed from its first step to its last.
+  void widen(const StepGroup& group) {
+    const auto stretch = [&](uint32_t operand) {
+      Life& life = lives_[source_[operand]];
+      if (life.first != kNever && life.first >= group.first && life.first <= group.last)
+        life.first = group.first;
+      if (life.last >= group.first && life.last <= group.last) life.last = group.last;
+    };
+    for (uint32_t i = group.first; i <= group.last; ++i) {
+      for (uint32_t operand : steps_[i].operation->inputs) stretch(operand);
+      for (uint32_t operand : steps_[i].operation->outputs) stretch(operand);
+    }
+  }
+
+  const Model& model_;
+  const std::vector<Step>& steps_;
+  std::vector<uint32_t> source_;  // by operand: the one whose memory it has
+  std::vector<Life> lives_;       // of sources
+  std::vector<size_t> use_;       // of sources: their number in uses_
+  std::vector<BufferUse> uses_;
+  size_t saved_bytes_ = 0;
+};
+
+}  // namespace
+
+ArenaLayout lay_out_arena(const Model& model, const std::vector<Step>& steps,
+                          const std::vector<StepGroup>& groups) {
+  return Layout(model, steps, groups).place();
+}
+
+}  // namespace nnapi::host
