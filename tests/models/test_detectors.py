@@ -254,7 +254,51 @@ def test_torchvisions_own_definitions() -> None:
     assert agreement(finish(converted(images[1][None]), SIZE), expected).share >= 0.99
 
 
+def test_torchvisions_own_mask_rcnn() -> None:
+    models = detection_models()
+    (image,) = pieces(1)
+    ours = seeded(mobile(masks=True), image)
+    backbone = models.backbone_utils.mobilenet_backbone(
+        backbone_name="mobilenet_v3_large", weights=None, fpn=True, trainable_layers=6
+    )
+    ratios = ((0.5, 1.0, 2.0),) * 3
+    theirs = models.MaskRCNN(
+        backbone,
+        91,
+        min_size=320,
+        max_size=640,
+        rpn_anchor_generator=models.anchor_utils.AnchorGenerator(MOBILENET_ANCHORS, ratios),
+        rpn_pre_nms_top_n_test=60,
+        rpn_post_nms_top_n_test=40,
+        box_detections_per_img=12,
+    ).eval()
+    theirs.load_state_dict(ours.state_dict())
+    converted = nnapi_core.convert(prepare(theirs, SIZE), (image[None],), fallback="error")
+    with torch.no_grad():
+        expected = theirs([image])[0]
+        assert agreement(ours([image])[0], expected).share == 1
+    assert agreement(finish(converted(image[None]), SIZE), expected).share >= 0.99
+
+
 # ---- on the CPU
+
+
+def test_what_is_found_is_drawn() -> None:
+    pytest.importorskip("PIL", reason="drawn with Pillow")
+    from examples.mask_rcnn import drawn
+
+    masks = torch.zeros(2, 1, 60, 80)
+    masks[0, 0, 30:50, 20:40] = 1.0
+    found = {
+        "boxes": torch.tensor([[10.0, 20.0, 50.0, 55.0], [60.0, 5.0, 70.0, 9.0]]),
+        "labels": torch.tensor([3, 4]),
+        "scores": torch.tensor([0.9, 0.2]),
+        "masks": masks,
+    }
+    picture = drawn(torch.zeros(3, 60, 80), found, least=0.5, most=6)
+    assert picture.size == (80, 60)
+    assert picture.getpixel((30, 40)) == picture.getpixel((39, 49)) != (0, 0, 0)
+    assert picture.getpixel((50, 40)) != (0, 0, 0) and picture.getpixel((60, 7)) == (0, 0, 0)
 
 
 def test_masks_cover_their_boxes() -> None:
