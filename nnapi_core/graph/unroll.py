@@ -12,13 +12,14 @@ from nnapi_core.graph.branches import COND
 from nnapi_core.graph.constants import fold_constants
 from nnapi_core.graph.functionalise import functional_module
 from nnapi_core.graph.program import Program
+from nnapi_core.graph.scan_loop import looped
 from nnapi_core.graph.splice import inserted, redirect, splice
 
 aten = torch.ops.aten
 _SCAN = torch.ops.higher_order.scan
 _MAP = torch.ops.higher_order.map_impl
 
-# Longer loops stay whole: a loop becomes as many operations as its steps have together.
+# Longer ones become loops: unrolled, they are as many operations as their steps have together.
 MOST_NODES = 8192
 
 
@@ -52,8 +53,10 @@ def _unrolled(
     """
     body = functional_module(program.attributes[str(graph.target)])
     steps = sequences[0].meta["val"].shape[0]
-    if not isinstance(steps, int) or steps * len(body.graph.nodes) > MOST_NODES or not steps:
+    if not isinstance(steps, int) or not steps:
         return []
+    if steps * len(body.graph.nodes) > MOST_NODES:
+        return looped(program, call, body, carried, sequences, additional)
     new: list[Node] = []
     elements: list[list[Node]] = []
     for step in range(steps):

@@ -15,6 +15,7 @@ from torch._higher_order_ops.map import map as torch_map
 
 import nnapi_core
 import nnapi_runtime
+from nnapi_core.graph import unroll
 from nnapi_core.testing import Case, Outcome, check_lowering
 
 
@@ -197,6 +198,37 @@ def test_loops_of_known_length_are_unrolled(level: int) -> None:
 
     outcome = check(function, random(1, 3, 4), level=level)
     assert outcome.supported or level == 27, outcome.reasons
+
+
+@pytest.mark.parametrize("level", [29, 30])
+def test_long_scans_become_loops(
+    level: int, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unroll, "MOST_NODES", 16)
+
+    def function(model: Model, x: torch.Tensor) -> Any:
+        total, products = scan(
+            lambda carried, x: (torch.tanh(model.linear(carried + x)), torch.relu(carried * x)),
+            model.offset * 0,
+            x,
+        )
+        return (
+            total,
+            products,
+            torch_map(lambda x, y: torch.tanh(model.linear(x)) + y, x, model.offset),
+        )
+
+    model, x = Model(function), random(1, 7, 4)
+    with torch.no_grad():
+        expected = model(x)
+    converted = nnapi_core.convert(
+        model, (x,), feature_level=level, fallback="error" if level == 30 else "cpu"
+    )
+    assert converted.report.operations.get("WHILE", 0) == (2 if level == 30 else 0)
+    converted.save(tmp_path / "scan.nnapi")
+    loaded = nnapi_runtime.load(tmp_path / "scan.nnapi")
+    for results in (converted(x), loaded(x)):
+        torch.testing.assert_close(results, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_conditions_that_are_known_are_taken() -> None:
