@@ -167,7 +167,9 @@ def convert(
             for stage in found.stages
         ]
 
-    def lowered(exported: ExportedProgram, given_back: Mapping[str, Unsupported]) -> AtSizes:
+    def lowered(
+        exported: ExportedProgram, given_back: Mapping[str, Unsupported], target: Target = target
+    ) -> AtSizes:
         program = prepare(exported, registry, level=target.level, quantized_io=quantized_io)
         found = partition(
             program, registry, target, islands,
@@ -175,14 +177,14 @@ def convert(
         )  # fmt: skip
         return AtSizes(program, found, optimised_models(found))
 
-    flexible = _flexible(
-        exported,
-        (module, example_args, dynamic_shapes),
-        lowered,
+    with_free_sizes = partial(
+        _flexible,
+        source=(module, example_args, dynamic_shapes),
         fixed=sizes,
         relaxed=relax_float32_to_float16,
         strategy=shape_strategy,
     )
+    flexible = with_free_sizes(exported, lowered=lowered)
     if flexible is not None:
         one, parts = flexible.at_example, flexible.parts
         report = flexible_report(flexible, feature_level)
@@ -202,6 +204,15 @@ def convert(
 
     def for_stock() -> Converted:
         narrowed = evolve(target, stock=True)
+        if flexible is not None:
+            # Exported anew: work on its graph may have changed what torch knows of its sizes.
+            again = export(module, example_args, dynamic_shapes=dynamic_shapes)
+            other = with_free_sizes(again, lowered=partial(lowered, target=narrowed))
+            if other is None:
+                raise ConversionError("the sizes are not free any more; save it as .nnapi")
+            found = other.at_example.partition
+            background = Background(other.at_example.program, found, registry, narrowed)
+            return Converted(other.parts, flexible_report(other, feature_level), background)
         found = partition(one.program, registry, narrowed, islands)
         parts = make_parts(
             one.program, found, optimised_models(found),
@@ -210,7 +221,8 @@ def convert(
         report = make_report(one.program, found, Emitted.of(parts), feature_level)
         return Converted(parts, report, Background(one.program, found, registry, narrowed))
 
-    can_stay_in_torch = flexible is None and fallback == "cpu"
+    once_only = flexible is not None and isinstance(module, ExportedProgram)
+    can_stay_in_torch = fallback == "cpu" and not once_only
     background = Background(one.program, one.partition, registry, target)
     return Converted(parts, report, background, for_stock if can_stay_in_torch else None)
 
@@ -238,7 +250,8 @@ def explain(
         models = [None if stage.lowered is None else stage.lowered.model for stage in found.stages]
         return AtSizes(program, found, models)
 
-    flexible = _flexible(exported, (module, example_args, dynamic_shapes), lowered, fixed=sizes)
+    source = module, example_args, dynamic_shapes
+    flexible = _flexible(exported, source=source, lowered=lowered, fixed=sizes)
     if flexible is not None:
         report = flexible_report(flexible, feature_level)
     else:
@@ -251,9 +264,9 @@ def explain(
 
 def _flexible(
     exported: ExportedProgram,
+    *,
     source: tuple[Any, tuple[Any, ...], Any],
     lowered: Lower,
-    *,
     fixed: Sequence[Mapping[str, int]] | None,
     relaxed: bool = False,
     strategy: Strategy | None = None,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 import torch
 from hypothesis import event, given
 from hypothesis import strategies as st
@@ -13,24 +12,11 @@ from torch.export import Dim
 
 import nnapi_core
 from nnapi_core import ConversionError
-from tests.flexible.networks import (
-    CHANNELS,
-    IMAGE_ENDS,
-    IMAGE_STEPS,
-    SEQUENCE_ENDS,
-    SEQUENCE_STEPS,
-    Chain,
-    image_networks,
-    sequence_networks,
-)
+from tests.flexible.networks import CHANNELS, Chain, image_networks, sequence_networks
 
 BATCH = Dim("batch", min=1, max=5)
 HEIGHT, WIDTH = Dim("height", min=6, max=30), Dim("width", min=6, max=30)
 LENGTH = Dim("length", min=1, max=20)
-
-
-# torch.export finds that it would have to tell odd sizes from even ones.
-NOT_EXPORTED = {"ceil pool"}
 
 
 def converted(module: nn.Module, example: torch.Tensor, dims: dict[int, Any]) -> Any:
@@ -95,27 +81,3 @@ def test_networks_of_sequences(case: tuple[Chain, dict[int, Any], list[tuple[int
     model = converted(module, torch.randn(2, 7, 8), dims)
     if model is not None:
         check(model, module, shapes)
-
-
-@pytest.mark.parametrize(
-    "name", [*sorted(IMAGE_STEPS.keys() - NOT_EXPORTED), *(f"end: {one}" for one in IMAGE_ENDS)]
-)
-def test_each_step_over_images_is_converted(name: str) -> None:
-    table = {**IMAGE_STEPS, **{f"end: {one}": make for one, make in IMAGE_ENDS.items()}}
-    module = Chain([name], table).eval()
-    dims = {0: BATCH, 2: HEIGHT, 3: WIDTH}
-    model = nnapi_core.convert(
-        module, (torch.randn(2, CHANNELS, 12, 12),), dynamic_shapes=(dims,), feature_level=1000006
-    )
-    check(model, module, [(1, 4, 6, 30), (5, 4, 30, 6), (3, 4, 7, 9), (2, 4, 14, 28)])
-
-
-@pytest.mark.parametrize("name", [*SEQUENCE_STEPS, *(f"end: {one}" for one in SEQUENCE_ENDS)])
-def test_each_step_over_sequences_is_converted(name: str) -> None:
-    table = {**SEQUENCE_STEPS, **{f"end: {one}": make for one, make in SEQUENCE_ENDS.items()}}
-    module = Chain([name], table).eval()
-    dims = {0: BATCH, 1: LENGTH}
-    model = nnapi_core.convert(
-        module, (torch.randn(2, 7, 8),), dynamic_shapes=(dims,), feature_level=1000006
-    )
-    check(model, module, [(1, 1, 8), (5, 20, 8), (1, 13, 8), (4, 1, 8), (2, 2, 8)])
