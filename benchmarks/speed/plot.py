@@ -19,6 +19,7 @@ _COLOURS = {
     "executorch": "#7f8c8d",
 }
 _BAR, _GAP, _HEIGHT, _LEFT, _TOP = 13, 26, 190, 46, 58
+_LEGEND = 150  # wide is a name of it
 _MOST = 3.0  # taller bars are cut off, and say how tall they are
 
 
@@ -27,7 +28,7 @@ def svg(results: Results) -> str:
     panels = sorted({(heat.precision, heat.threads) for heat in results.heats})
     names = [one.name for one in results.peers if one.versions]
     group = _BAR * len(names) + _GAP
-    width = _LEFT + group * len(CASES) + 20
+    width = max(_LEFT + group * len(CASES) + 20, 10 + _LEGEND * len(names))
     height = _TOP + (_HEIGHT + 62) * len(panels)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
@@ -37,7 +38,7 @@ def svg(results: Results) -> str:
         "</text>",
     ]
     for place, name in enumerate(names):
-        x = 10 + 135 * place
+        x = 10 + _LEGEND * place
         parts.append(f'<rect x="{x}" y="32" width="11" height="11" fill="{_COLOURS[name]}"/>')
         parts.append(f'<text x="{x + 15}" y="42">{escape(peer(name).NAME)}</text>')
     for place, (precision, threads) in enumerate(panels):

@@ -18,6 +18,8 @@ from benchmarks.speed.peers import peer
 from benchmarks.speed.quiet import Watch
 
 LOAD_TIMEOUT = 300.0
+# Seconds for the threads of whoever was measured before to stop waiting actively.
+SETTLE = 0.05
 # A result that is further from torch's than this is of some other model. Integers are compared for sanity only.
 TOLERANCE = {"fp32": 1e-2, "int8": 1.0}
 # As many quiet rounds make a median; with fewer, disturbed ones count too.
@@ -161,6 +163,7 @@ def _checked(answer: dict[str, Any], precision: str) -> dict[str, Any]:
 
 
 def _sample(worker: Worker, watch: Watch, seconds: float) -> Sample:
+    time.sleep(SETTLE)
     with watch.begin() as one:
         answer = worker.measure(seconds)
         one.own = answer["own"]

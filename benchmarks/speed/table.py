@@ -121,6 +121,4 @@ def _missing(results: Results) -> str:
                 seen.add((name, heat.case, heat.precision))
                 title = CASES[heat.case].title
                 lines.append(f"* {peer(name).NAME}, {title}, {heat.precision}: {reason}")
-    if any(time.disturbed for heat in results.heats for time in heat.times.values()):
-        lines.append("* ~: the machine was busy with other things in most rounds.")
     return "Not measured, and why:\n\n" + "\n".join(lines) if lines else ""
