@@ -27,7 +27,7 @@ aten = torch.ops.aten
 @lowering(aten.floor.default, layout=Layout.ANY)
 def floor(nn: Context, self: Value) -> Value:
     """floor(Tensor self) -> Tensor"""
-    if not self.dtype.is_floating_point:
+    if self.is_whole:
         return self
     return nn.emit(ops.FLOOR, input=self)
 
@@ -35,7 +35,7 @@ def floor(nn: Context, self: Value) -> Value:
 @lowering(aten.ceil.default, layout=Layout.ANY)
 def ceil(nn: Context, self: Value) -> Value:
     """ceil(Tensor self) -> Tensor"""
-    if not self.dtype.is_floating_point:
+    if self.is_whole:
         return self
     return negative(nn, nn.emit(ops.FLOOR, input=negative(nn, self)))
 
@@ -46,7 +46,7 @@ def trunc(nn: Context, self: Value) -> Value:
     trunc(Tensor self) -> Tensor
     fix(Tensor self) -> Tensor
     """
-    return truncated_to_integers(nn, self) if self.dtype.is_floating_point else self
+    return truncated_to_integers(nn, self) if not self.is_whole else self
 
 
 @lowering(aten.frac.default, layout=Layout.ANY)
@@ -62,14 +62,14 @@ def round(nn: Context, self: Value) -> Value:
 
     Half-way cases go to the even neighbour.
     """
-    return rounded(nn, self) if self.dtype.is_floating_point else self
+    return rounded(nn, self) if not self.is_whole else self
 
 
 @lowering(aten.round.decimals, layout=Layout.ANY)
 def round_decimals(nn: Context, self: Value, decimals: int) -> Value:
     """round.decimals(Tensor self, *, int decimals) -> Tensor"""
-    if not self.dtype.is_floating_point or decimals == 0:
-        return rounded(nn, self) if self.dtype.is_floating_point else self
+    if self.is_whole or decimals == 0:
+        return rounded(nn, self) if not self.is_whole else self
     power = nn.filled(self, 10.0 ** abs(decimals))
     if decimals > 0:
         return quotient(nn, rounded(nn, times(nn, self, power)), power)
@@ -87,7 +87,7 @@ def sign(nn: Context, self: Value) -> Value:
     if self.dtype is torch.bool:
         return self
     zero, one, less = (nn.constant(number, self.dtype) for number in (0, 1, -1))
-    if not self.dtype.is_floating_point:
+    if self.is_whole:
         return smaller(nn, larger(nn, self, less), one).bounded(Bounds(-1, 1))
     above = chosen(nn, nn.emit(ops.GREATER, a=self, b=zero), one, zero)
     return chosen(nn, nn.emit(ops.LESS, a=self, b=zero), less, above).bounded(Bounds(-1, 1))
@@ -98,7 +98,7 @@ def signbit(nn: Context, self: Value) -> Value:
     """signbit(Tensor self) -> Tensor"""
     if self.dtype is torch.bool:
         return nn.full(self, False, torch.bool)
-    if not self.dtype.is_floating_point:
+    if self.is_whole:
         return nn.emit(ops.LESS, a=self, b=nn.constant(0, self.dtype))
     return below_zero(nn, self)
 

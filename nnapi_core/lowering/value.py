@@ -153,6 +153,11 @@ class Value:
         return self.spec.is_empty
 
     @property
+    def is_whole(self) -> bool:
+        """Are its integers the numbers? Those of a quantised tensor only stand for numbers."""
+        return not self.dtype.is_floating_point and self.quant is None
+
+    @property
     def is_constant(self) -> bool:
         return isinstance(self.source, Constant)
 
