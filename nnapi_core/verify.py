@@ -76,15 +76,17 @@ def verify(
     """Runs ``converted`` on ``args`` here and compares it with what torch gave.
 
     Without ``limit``: 1e-4 of the largest value in float32, two steps of 255 in a quantised model, 1e-2
-    where float16 is involved. Where an output differs, or with ``by_node``, every node is compared too.
+    where float16 is involved. Where an output differs, or with ``by_node``, every node is compared too (where sizes
+    are free: for arguments of the example's).
     A quantised model agrees as well where each node is within a step of what torch makes of the same integers:
     through many layers single steps grow, in torch as here. Floats at integer borders are rounded first.
     """
     program = converted.background.program
-    args = _with_integers(program, pytree.tree_map_only(torch.Tensor, torch.clone, args))
-    actual = converted(*args)
+    args = _with_integers(program, args)
+    # The model may write into its arguments.
+    actual = converted(*pytree.tree_map_only(torch.Tensor, torch.clone, args))
     got, wanted = pytree.tree_leaves(actual), pytree.tree_leaves(expected)
-    results = [one for one in program.results if one is not None]
+    results = _returned(program)
     if len(results) == len(wanted):
         wanted = as_integers(program, results, wanted)
     relaxed = bool(converted.parts.manifest["relaxed"])
@@ -92,12 +94,15 @@ def verify(
     if limit is None:
         quantised = 2 / 255 if program.quants else 1e-4
         limit = 1e-2 if halves or relaxed else quantised
-    names = [str(output["name"]) for output in converted.parts.manifest["outputs"]]
+    outputs = converted.parts.manifest["outputs"]
+    names = [str(output["name"]) for output in outputs if "into" not in output]
     errors = [_error(name, a, b) for name, a, b in zip(names, got, wanted, strict=True)]
     result = Verification(tuple(errors), limit)
     if result.passed and not by_node:
         return result
     tensors = converted.tensors_of(args)
+    if [tuple(one.shape) for one in tensors] != _example_shapes(converted):
+        return result
     found = trace(converted.background, tensors, relaxed=relaxed, progress=progress)
     only_steps = bool(program.quants) and all(one.own <= _OWN for one in found.nodes)
     if only_steps:
@@ -123,6 +128,10 @@ def _with_integers(program: Program, args: tuple[Any, ...]) -> tuple[Any, ...]:
     return changed
 
 
+def _example_shapes(converted: Converted) -> list[tuple[int, ...]]:
+    return [tuple(node.meta["val"].shape) for node in converted.background.program.inputs]
+
+
 def _error(name: str, actual: Any, expected: Any) -> OutputError:
     away = difference(actual, expected)
     return OutputError(name, away.max_abs, away.relative)
@@ -131,7 +140,7 @@ def _error(name: str, actual: Any, expected: Any) -> OutputError:
 def _culprit(converted: Converted, found: Trace, wanted: list[Any], limit: float) -> Culprit | None:
     program = converted.background.program
     results = _results(program, found)
-    for node, value, expected in zip(program.results, results, wanted, strict=True):
+    for node, value, expected in zip(_returned(program), results, wanted, strict=True):
         away = difference(value, expected).relative
         if away > limit and isinstance(node, torch.fx.Node):
             why = "the graph that was prepared from the model departs from it, before any lowering"
@@ -142,11 +151,17 @@ def _culprit(converted: Converted, found: Trace, wanted: list[Any], limit: float
     return _fused(converted, found, limit)
 
 
+def _returned(program: Program) -> list[Any]:
+    """The results without those that are written into arguments, and without None, as pytrees have them."""
+    count = len(program.results) - len(program.written)
+    return [one for one in program.results[:count] if one is not None]
+
+
 def _results(program: Program, found: Trace) -> list[Any]:
     """Of the prepared graph in torch."""
     return [
         value_of(program, one, found.reference) if isinstance(one, torch.fx.Node) else one
-        for one in program.results
+        for one in _returned(program)
     ]
 
 

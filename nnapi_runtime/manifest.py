@@ -38,11 +38,15 @@ class Result:
 
     spec: TensorSpec | None
     python: type[bool] | type[int] | type[float] | None = None
+    into: str | None = None
+    """The input that it is written into; then it is not returned."""
 
     @classmethod
     def parse(cls, field: Field) -> Result:
         if field["name"].is_null():
             return cls(None)
+        if "into" in field:
+            return cls(_tensor_spec(field), into=field["into"].text())
         if "python" not in field:
             return cls(_tensor_spec(field))
         types = {"bool": bool, "int": int, "float": float}
@@ -257,7 +261,9 @@ class Manifest:
             relaxed=field["relaxed"].flag(),
             inputs=tuple(_tensor_spec(item, names) for item in field["inputs"].items()),
             results=results,
-            output_tree=OutputTree.parse(field["output_tree"], leaves=len(results)),
+            output_tree=OutputTree.parse(
+                field["output_tree"], leaves=sum(one.into is None for one in results)
+            ),
             constants={name: _constant(item) for name, item in constants},
             stages=tuple(_stage(item, names) for item in field["stages"].items()),
             cpu=_torch_stage(field["cpu"]) if "cpu" in field else None,
@@ -318,6 +324,8 @@ class Manifest:
                 raise ModelError(
                     f"manifest.outputs names {result.spec.name!r}, which nothing makes"
                 )
+            if result.into is not None and all(one.name != result.into for one in self.inputs):
+                raise ModelError(f"manifest.outputs writes into {result.into!r}, which is no input")
             if result.spec and result.python:
                 constant = self.constants.get(result.spec.name)
                 if constant is None or constant.shape != ():

@@ -32,7 +32,16 @@ from nnapi_runtime.manifest import (
     TorchStage,
 )
 from nnapi_runtime.stages import Cost, NnapiRunner, Runner, TorchRunner, Values
-from nnapi_runtime.tensors import Value, dtype_name, flatten, is_tensor, to_array, to_tensor
+from nnapi_runtime.tensors import (
+    Value,
+    copied,
+    dtype_name,
+    flatten,
+    is_tensor,
+    to_array,
+    to_tensor,
+    write,
+)
 from nnapi_runtime.variants import VariantSessions
 
 
@@ -184,7 +193,19 @@ class Session:
             self._runners = [self._whole(error)]
             return self(*args)
         results = [self._result(values, result, as_tensors) for result in self._manifest.results]
-        return self._manifest.output_tree.build(results)
+        return self._manifest.output_tree.build(self._returned(results, values))
+
+    def _returned(self, results: list[Any], values: Values) -> list[Any]:
+        """The results that are returned, after the others are written into their arguments."""
+        into = [one.into for one in self._manifest.results]
+        if not any(into):
+            return results
+        # A result may be an argument, or a view of it, as it was.
+        results = [copied(value) for value in results]
+        for value, name in zip(results, into, strict=True):
+            if name is not None:
+                write(values[name], value, name)
+        return [value for value, name in zip(results, into, strict=True) if name is None]
 
     def profile(self, *args: Any) -> list[Cost]:
         """Runs once more, and says what each NNAPI operation and each torch stage cost."""
@@ -206,6 +227,7 @@ class Session:
         )
         if (
             not isinstance(runner, NnapiRunner)
+            or any(one.into for one in results)
             or len(self._runners) != 1
             or (list(runner.stage.reads()), list(runner.stage.writes())) != wanted
         ):

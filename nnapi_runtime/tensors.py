@@ -66,6 +66,25 @@ def shared_tensor(value: Any) -> Any:
     return import_torch("a tensor").from_numpy(array)
 
 
+def copied(value: Any) -> Any:
+    """A value in memory of its own; what is no array or tensor is itself."""
+    if is_tensor(value):
+        return value.clone()
+    return value.copy() if isinstance(value, np.ndarray) else value
+
+
+def write(target: Value, value: Value, name: str) -> None:
+    """Writes ``value`` into the memory of the argument ``name``."""
+    try:
+        if is_tensor(target):
+            with import_torch("a tensor").no_grad():
+                target.copy_(to_tensor(value))
+        else:
+            np.copyto(target, to_array(value))
+    except (RuntimeError, ValueError) as error:
+        raise ArgumentError(f"the model writes into {name!r}, which cannot be: {error}") from None
+
+
 def flatten(arguments: Iterable[Any], place: str = "argument") -> Iterator[Value]:
     """The arrays and tensors in nested tuples, lists and dicts, in order."""
     for i, argument in enumerate(arguments):

@@ -43,6 +43,9 @@ def method_source(manifest: dict[str, Any], name: str, stages: Sequence[dict[str
     lines = [f"def {name}(self{arguments}):", *writer.sizes.of_inputs()]
     lines += writer.stages(stages, "    ")
     flat = [_result(names, manifest, one) for one in manifest["outputs"]]
+    if any("into" in one for one in manifest["outputs"]):
+        written, flat = _written(manifest["outputs"], flat, names)
+        lines += written
     lines.append(f"    return {_tree(manifest['output_tree'], flat)}")
     return "\n".join(lines) + "\n"
 
@@ -180,6 +183,22 @@ def _leaving(text: str, border: dict[str, Any], sizes: SizeSource) -> str:
     if not 0 < len(order) <= MOST_DIMS:
         text += f".reshape({sizes.list_of(torch_dims(border))})"
     return sizes.truly_empty(text, border)
+
+
+def _written(
+    outputs: Sequence[dict[str, Any]], results: Sequence[str], names: Names
+) -> tuple[list[str], list[str]]:
+    """Lines that write results into arguments, and the results that are returned: as they were before that."""
+    kept, writes, returned = [], [], []
+    for position, (output, text) in enumerate(zip(outputs, results, strict=True)):
+        if output["name"] is not None and "python" not in output:
+            kept.append(f"    kept_{position} = {text}.clone()")
+            text = f"kept_{position}"
+        if "into" in output:
+            writes.append(f"    {names[output['into']]}.copy_({text})")
+        else:
+            returned.append(text)
+    return [*kept, *writes], returned
 
 
 def _result(names: Names, manifest: dict[str, Any], output: dict[str, Any]) -> str:

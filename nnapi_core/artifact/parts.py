@@ -156,6 +156,9 @@ def _results(
             outputs.append({"name": None})
         else:
             raise ConversionError(f"the model returns {result!r}, which is not a tensor")
+    returned = len(outputs) - len(program.written)
+    for output, name in zip(outputs[returned:], program.written, strict=True):
+        output["into"] = name
     return outputs, constants
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch.utils._pytree as pytree
 from attrs import frozen
 from torch.export import ExportedProgram
 
@@ -28,8 +29,10 @@ class Source:
     def run(self) -> Any:
         """Eager torch on the example arguments."""
         module = self.module
+        # The model may write into its arguments.
+        args = pytree.tree_map_only(torch.Tensor, torch.clone, self.args)
         with torch.no_grad():
-            return (module.module() if isinstance(module, ExportedProgram) else module)(*self.args)
+            return (module.module() if isinstance(module, ExportedProgram) else module)(*args)
 
 
 def load_model(text: str, inputs: Sequence[InputSpec]) -> Source:

@@ -37,7 +37,7 @@ class Piece:
         results: Sequence[Node],
         values: Values,
         *,
-        passes: Callable[[Model], Model] = lambda model: model,
+        passes: Callable[[Model], Model] = Model.pruned,
         relaxed: bool = False,
     ) -> list[Any]:
         """The ``results``, of what ``values`` has for the inputs, after ``passes`` over the model."""

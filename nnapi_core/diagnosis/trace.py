@@ -67,6 +67,8 @@ def _given(background: Background, stage: Stage, actual: Values, relaxed: bool) 
         return {}
     piece = Piece(background, stage.nodes)
     results = piece.computed([tensor for node in stage.nodes for tensor in tensors_of(node)])
+    if not results:
+        return {}
     return dict(zip(results, piece.run(results, actual, relaxed=relaxed), strict=True))
 
 

@@ -122,14 +122,28 @@ def _program(
                 input_values.append((False, getattr(spec.arg, "value", None)))
         else:
             raise ConversionError(f"the model takes a {spec.kind.name} ({spec.arg.name})")
-    for result in signature.output_specs:
-        if result.kind is not OutputKind.USER_OUTPUT:
+    written = _written_last(graph, signature)
+    tree = output_tree(exported.call_spec.out_spec)
+    return Program(graph, attributes, inputs, constants, tree, input_values, written)
+
+
+def _written_last(graph: Graph, signature: ExportGraphSignature) -> list[str]:
+    """Puts what is written into arguments after what is returned; names those arguments."""
+    (output,) = graph.find_nodes(op="output")
+    returned, written, names = [], [], []
+    for spec, result in zip(signature.output_specs, output.args[0], strict=True):
+        if spec.kind is OutputKind.USER_OUTPUT:
+            returned.append(result)
+        elif spec.kind is OutputKind.USER_INPUT_MUTATION:
+            written.append(result)
+            names.append(str(spec.target))
+        else:
             raise ConversionError(
-                f"the model changes {result.target!r} when it runs ({result.kind.name}); NNAPI models "
+                f"the model changes {spec.target!r} when it runs ({spec.kind.name}); NNAPI models "
                 "have no state: return the new value, and pass it in with the next call"
             )
-    tree = output_tree(exported.call_spec.out_spec)
-    return Program(graph, attributes, inputs, constants, tree, input_values)
+    output.args = ((*returned, *written),)
+    return names
 
 
 def _tensor(exported: ExportedProgram, name: str) -> torch.Tensor:

@@ -60,6 +60,8 @@ class Program:
     output_tree: list[Any]
     input_values: list[tuple[bool, Any]]
     """Per flat argument: is it a tensor, and if not, the value that it was exported with."""
+    written: list[str] = field(factory=list)
+    """The inputs that the last results are written into; those are not returned."""
     branches: dict[Node, tuple[Branch, ...]] = field(factory=dict)
     """The graphs inside of ``cond`` (then, else) and ``while_loop`` (condition, body) calls."""
     unsplit: dict[Node, Unsupported] = field(factory=dict)

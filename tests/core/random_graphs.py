@@ -128,6 +128,12 @@ def written_into_the_copy(module: Drawn, x: torch.Tensor) -> tuple[torch.Tensor,
     return before, z
 
 
+def written_into_an_argument(module: Drawn, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """Of the model, where ``x`` is one."""
+    x.add_(y)
+    return x - 1
+
+
 # What the default target (feature level 29) expresses, as far as dtypes allow.
 ON_NNAPI = [
     Kind("add", lambda m, x, y: x + y, (number, number)),
@@ -151,6 +157,7 @@ ON_NNAPI = [
     Kind("bias", lambda m, x: x + m.offset[: x.shape[-1]], (single,)),
     Kind("view", lambda m, x: x.reshape(1, 1, *x.shape[-2:]), (lambda one: number(one) and one.value.dim() == 2,)),
     Kind("into", added_into, (single, single)),
+    Kind("into x", written_into_an_argument, (single, single)),
     Kind("through view", written_through_a_view, (number,)),
     Kind("copy", written_into_the_copy, (number,)),
     Kind("to int", lambda m, x: x.to(torch.int32), (number,), only_exact=True),
@@ -205,8 +212,8 @@ class Drawing:
 @st.composite
 def drawings(draw: st.DrawFn, *, max_steps: int = 14) -> Drawing:
     """Shrinks towards one input and few steps that NNAPI has."""
-    known = [Known(one, True) for one in draw(inputs())]
-    args = tuple(one.value for one in known)
+    args = tuple(draw(inputs()))
+    known = [Known(one.clone(), True) for one in args]
     module = Drawn([], [])
     steps: list[Step] = []
     kinds = st.sampled_from(ON_NNAPI) | st.sampled_from(ON_NNAPI) | st.sampled_from(ON_THE_CPU)
@@ -261,18 +268,33 @@ def operands_for(draw: st.DrawFn, kind: Kind, known: list[Known]) -> Step | None
 
 
 def results_of(module: Drawn, step: Step, known: list[Known]) -> list[Known] | None:
-    """What the step gives on the example; None where it is empty, large, or not finite."""
+    """What the step gives on the example; None, and nothing is changed, where it is empty, large, or not finite."""
+    operands = [known[index].value for index in step.operands]
+    before = [one.clone() for one in operands]
+    exact = step.kind.keeps_exact and all(known[index].exact for index in step.operands)
+    limit = EXACT_LIMIT if exact else LIMIT
     try:
         with torch.no_grad():
             values = module.run(step, [one.value for one in known])
     except (RuntimeError, IndexError):
-        return None  # torch itself refuses these operands (an image too small, a dtype)
-    exact = step.kind.keeps_exact and all(known[index].exact for index in step.operands)
-    for value in values:
-        if not 0 < value.numel() <= 4096 or value.dim() > 5 or not bool(value.isfinite().all()):
-            return None
-        if float(value.abs().max() if value.dtype is not torch.bool else 0) > (
-            EXACT_LIMIT if exact else LIMIT
-        ):
-            return None
+        # Torch itself refuses these operands (an image too small, a dtype).
+        values = []
+    if not values or not all(within(one, limit) for one in (*values, *operands)):
+        for one, old in zip(operands, before, strict=True):
+            if not torch.equal(one, old):
+                one.copy_(old)
+        return None
+    for one, old in zip(operands, before, strict=True):
+        if not torch.equal(one, old):
+            # Views of what was written are as exact as what was written.
+            place = one.untyped_storage().data_ptr()
+            for index, other in enumerate(known):
+                if other.value.untyped_storage().data_ptr() == place:
+                    known[index] = Known(other.value, other.exact and exact)
     return [Known(value, exact) for value in values]
+
+
+def within(value: torch.Tensor, limit: float) -> bool:
+    if not 0 < value.numel() <= 4096 or value.dim() > 5 or not bool(value.isfinite().all()):
+        return False
+    return value.dtype is torch.bool or float(value.abs().max()) <= limit
