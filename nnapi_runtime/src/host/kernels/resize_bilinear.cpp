@@ -13,6 +13,7 @@ namespace {
 
 constexpr int64_t kBuffer = 8192;       // elements of a row that are worked on at a time
 constexpr int64_t kMaxChannels = 2048;  // likewise; two pixels fit in any case
+constexpr int64_t kMaxPixels = 512;     // likewise
 constexpr int64_t kStep = 16;           // channels are mixed in whole steps, beyond the last one
 
 template <class T>
@@ -31,70 +32,103 @@ T stored(float value) {
     return from_float<T>(value);
 }
 
-// Channels [channel, channel + n) of output pixels [ox, end), whose inputs begin at pixel `first`.
-template <class T>
-struct Stretch {
-  const Resizing& r;
-  const ResizeAxis& x;
-  int64_t channel, n, ox, end, first, last;
+// Some output pixels of a row, some of their channels; the same for all rows.
+class Stretch {
+ public:
+  Stretch(const Resizing& r, int64_t channel)
+      : r_(r),
+        x_(r, r.in.width, r.out.width),
+        channel_(channel),
+        n_(std::min(kMaxChannels, r.in.channels - channel)) {}
 
+  // Moves on to as many of the next pixels as fit. False if there are no more.
+  bool next() {
+    ox_ += count_;
+    if (ox_ == r_.out.width) return false;
+    first_ = x_.between(ox_).first;
+    const int64_t most = std::min(kMaxPixels, r_.out.width - ox_);
+    for (count_ = 0; count_ < most; ++count_) {
+      const ResizeAxis::Pair pair = x_.between(ox_ + count_);
+      const bool fits = (count_ + 1) * n_ <= kBuffer && (pair.second + 1 - first_) * n_ <= kBuffer;
+      if (!fits && count_ > 0) break;
+      pairs_[count_] = {(pair.first - first_) * n_, (pair.second - first_) * n_, pair.share};
+      width_ = pair.second + 1 - first_;
+    }
+    return true;
+  }
+
+  // From the two rows of the input.
+  template <class T>
+  void compute(const T* top, const T* bottom, float share, T* to) const {
+    alignas(64) float blended[kBuffer + kStep], mixed[kBuffer + kStep];
+    const int64_t at = first_ * r_.in.channels + channel_;
+    blend(top + at, bottom + at, share, blended);
+    mix(blended, mixed);
+    store(mixed, to + ox_ * r_.out.channels + channel_);
+  }
+
+ private:
+  template <class T>
   void blend(const T* top, const T* bottom, float share, float* blended) const {
-    for (int64_t ix = first; ix <= last; ++ix) {
-      const int64_t at = ix * r.in.channels + channel;
-      for (int64_t c = 0; c < n; ++c)
-        blended[c] = value(top[at + c]) * (1 - share) + value(bottom[at + c]) * share;
-      blended += n;
+    const bool dense = n_ == r_.in.channels;
+    const int64_t pixels = dense ? 1 : width_, length = dense ? width_ * n_ : n_;
+    for (int64_t i = 0; i < pixels; ++i, blended += length) {
+      const T* const a = top + i * r_.in.channels;
+      const T* const b = bottom + i * r_.in.channels;
+      for (int64_t c = 0; c < length; ++c)
+        blended[c] = value(a[c]) * (1 - share) + value(b[c]) * share;
     }
     std::fill_n(blended, kStep, 0.0f);
   }
 
   // Each pixel's superfluous elements are overwritten by the next one.
   void mix(const float* blended, float* mixed) const {
-    for (int64_t pixel = ox; pixel < end; ++pixel, mixed += n) {
-      const ResizeAxis::Pair pair = x.between(pixel);
-      const float* left = blended + (pair.first - first) * n;
-      const float* right = blended + (pair.second - first) * n;
+    const int64_t n = n_;
+    for (int64_t pixel = 0; pixel < count_; ++pixel, mixed += n) {
+      const float* left = blended + pairs_[pixel].left;
+      const float* right = blended + pairs_[pixel].right;
+      const float share = pairs_[pixel].share;
       for (int64_t c = 0; c < n; c += kStep)
-        for (int64_t i = c; i < c + kStep; ++i)
-          mixed[i] = left[i] * (1 - pair.share) + right[i] * pair.share;
+        for (int64_t i = c; i < c + kStep; ++i) mixed[i] = left[i] * (1 - share) + right[i] * share;
     }
   }
 
+  template <class T>
   void store(const float* mixed, T* to) const {
-    if (n == r.out.channels) {
-      to += ox * n;
-      for (int64_t i = 0; i < (end - ox) * n; ++i) to[i] = stored<T>(mixed[i]);
-      return;
-    }
-    for (int64_t pixel = ox; pixel < end; ++pixel, mixed += n)
-      for (int64_t c = 0; c < n; ++c)
-        to[pixel * r.out.channels + channel + c] = stored<T>(mixed[c]);
+    const bool dense = n_ == r_.out.channels;
+    const int64_t pixels = dense ? 1 : count_, length = dense ? count_ * n_ : n_;
+    for (int64_t i = 0; i < pixels; ++i, mixed += length, to += r_.out.channels)
+      for (int64_t c = 0; c < length; ++c) to[c] = stored<T>(mixed[c]);
   }
+
+  // Where in the blended row an output pixel's neighbours are.
+  struct Neighbours {
+    int64_t left, right;
+    float share;
+  };
+
+  const Resizing& r_;
+  const ResizeAxis x_;
+  const int64_t channel_, n_;
+  int64_t ox_ = 0, count_ = 0;     // output pixels
+  int64_t first_ = 0, width_ = 0;  // input pixels
+  Neighbours pairs_[kMaxPixels];
 };
 
-// Channels last.
+// Rows [begin, end) of all images. Channels last.
 template <class T>
-void bilinear_row(const Resizing& r, const T* image, int64_t oy, T* to) {
-  alignas(64) float blended[kBuffer + kStep], mixed[kBuffer + kStep];
-  const ResizeAxis::Pair y = ResizeAxis(r, r.in.height, r.out.height).between(oy);
-  const ResizeAxis x(r, r.in.width, r.out.width);
-  const T* top = image + y.first * r.in.width * r.in.channels;
-  const T* bottom = image + y.second * r.in.width * r.in.channels;
+void bilinear_rows(const Resizing& r, const T* input, T* output, int64_t begin, int64_t end) {
+  const ResizeAxis y(r, r.in.height, r.out.height);
+  const int64_t in_row = r.in.width * r.in.channels, out_row = r.out.width * r.out.channels;
   for (int64_t channel = 0; channel < r.in.channels; channel += kMaxChannels) {
-    const int64_t n = std::min(kMaxChannels, r.in.channels - channel);
-    Stretch<T> stretch{r, x, channel, n, 0, 0, 0, 0};
-    while (stretch.end < r.out.width) {
-      stretch.ox = stretch.end;
-      stretch.first = x.between(stretch.ox).first;
-      do {
-        stretch.last = x.between(stretch.end).second;
-        ++stretch.end;
-      } while (stretch.end < r.out.width && (stretch.end + 1 - stretch.ox) * n <= kBuffer &&
-               (x.between(stretch.end).second + 1 - stretch.first) * n <= kBuffer);
-      stretch.blend(top, bottom, y.share, blended);
-      stretch.mix(blended, mixed);
-      stretch.store(mixed, to);
-    }
+    Stretch stretch(r, channel);
+    while (stretch.next())
+      for (int64_t row = begin; row < end; ++row) {
+        const T* image = input + row / r.out.height * r.in.height * in_row;
+        const ResizeAxis::Pair pair = y.between(row % r.out.height);
+        stretch.compute(image + pair.first * in_row, image + pair.second * in_row, pair.share,
+                        output + row * out_row);
+      }
   }
 }
 
@@ -102,10 +136,7 @@ template <class T>
 void resize_as(const Resizing& r, const void* input, void* output, ThreadPool& threads) {
   const int64_t grain = 1 + 32768 / std::max<int64_t>(r.out.width * r.out.channels, 1);
   parallel_loop(threads, r.out.batch * r.out.height, grain, [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row)
-      bilinear_row(
-          r, static_cast<const T*>(input) + row / r.out.height * r.in.pixels() * r.in.channels,
-          row % r.out.height, static_cast<T*>(output) + row * r.out.width * r.out.channels);
+    bilinear_rows(r, static_cast<const T*>(input), static_cast<T*>(output), begin, end);
   });
 }
 

@@ -42,6 +42,11 @@ struct Isa {
     return reinterpret_cast<V>(_mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << n) - 1), from));
   }
 
+  template <class V>
+  static V load_part(const uint8_t* from, int64_t n) {
+    return reinterpret_cast<V>(_mm_maskz_loadu_epi8(static_cast<__mmask16>((1u << n) - 1), from));
+  }
+
   static Weights load_weights(const int8_t* p) {
     return reinterpret_cast<Weights>(_mm512_loadu_si512(p));
   }

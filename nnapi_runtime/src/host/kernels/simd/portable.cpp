@@ -13,6 +13,12 @@ struct Isa {
   typedef int8_t Narrow __attribute__((vector_size(4)));
   typedef int32_t Weights __attribute__((vector_size(16)));
 
+  template <class V, class T>
+  static V load_part(const T* from, int64_t n) {
+    V v = {};
+    std::memcpy(&v, from, static_cast<size_t>(n) * sizeof(T));
+    return v;
+  }
   template <class T, class V>
   static void store_part(T* to, V v, int64_t n) {
     std::memcpy(to, &v, static_cast<size_t>(n) * sizeof(T));

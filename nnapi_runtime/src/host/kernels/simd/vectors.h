@@ -6,7 +6,8 @@
 // Isa has
 //   kLanes, kGroup, kRealRows, kStepRows   rows of tiles by the width of their panel in vectors
 //   Reals, Ints
-//   store_part(to, v, n)                   the first n elements
+//   load_part<V>(from, n)                  the first n elements; the others are zero
+//   store_part(to, v, n)                   likewise
 //   Weights, load_weights(p)               the weights of kLanes columns and one group
 //   inputs(p), inputs_end(p, n, depth)     one group of unsigned inputs, in every lane; the last n
 //                                          of a depth
@@ -38,16 +39,9 @@ template <class V>
 inline void store(void* to, V v) {
   std::memcpy(to, &v, sizeof v);
 }
-// The first n elements only; the others are zero.
-template <class V, class T>
-inline V load_part(const T* from, int64_t n) {
-  T whole[sizeof(V) / sizeof(T)] = {};
-  std::memcpy(whole, from, static_cast<size_t>(n) * sizeof(T));
-  return load<V>(whole);
-}
 template <class V, class T>
 inline V load_some(const T* from, int64_t n) {
-  return n >= kLanes ? load<V>(from) : load_part<V>(from, n);
+  return n >= kLanes ? load<V>(from) : Isa::template load_part<V>(from, n);
 }
 template <class V, class T>
 inline void store_some(T* to, V v, int64_t n) {
