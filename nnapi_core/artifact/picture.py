@@ -87,25 +87,54 @@ class _Drawing:
                 PictureNode(f"input {one['name']}", one["name"], "border", results=(said,))
             )
             values[one["name"]] = (f"input {one['name']}", 0)
-        for stage in manifest["stages"]:
-            if stage["kind"] == "nnapi":
-                nodes += self._stage(stage, values)
-            else:
-                reads = tuple(Edge(*values[one], one) for one in stage["inputs"] if one in values)
-                program = stage["program"]
-                details = (("results", ", ".join(stage["outputs"])),)
-                nodes.append(
-                    PictureNode(
-                        program, "torch", "cpu", "", reads, tuple(stage["outputs"]), details
-                    )
-                )
-                values.update((one, (program, i)) for i, one in enumerate(stage["outputs"]))
+        nodes += self._stages(manifest["stages"], values)
         for position, one in enumerate(manifest["outputs"]):
             if one["name"] in values:
                 edge = Edge(*values[one["name"]], one["name"])
                 label = f"output {position}"
                 nodes.append(PictureNode(label, label, "border", reads=(edge,)))
         self.main.append(Picture(name, tuple(nodes)))
+
+    def _stages(
+        self, stages: Sequence[dict[str, Any]], values: dict[str, tuple[str, int]]
+    ) -> list[PictureNode]:
+        nodes: list[PictureNode] = []
+        called: tuple[str, ...]
+        for stage in stages:
+            if stage["kind"] == "nnapi":
+                nodes += self._stage(stage, values)
+                continue
+            outputs = tuple(stage["outputs"])
+            if stage["kind"] == "torch":
+                name, label, given, called = stage["program"], "torch", stage["inputs"], ()
+            else:
+                label = stage["kind"]
+                name = f"{label} {', '.join(outputs)}"
+                given = [*filter(None, [stage.get("condition")]), *stage["operands"]]
+                called = tuple(
+                    self._branch(branch, f"{name}, branch {number}")
+                    for number, branch in enumerate(stage["branches"])
+                )
+            reads = tuple(Edge(*values[one], one) for one in given if one in values)
+            details = (("results", ", ".join(outputs)),)
+            nodes.append(PictureNode(name, label, "cpu", "", reads, outputs, details, called))
+            values.update((one, (name, i)) for i, one in enumerate(outputs))
+        return nodes
+
+    def _branch(self, branch: dict[str, Any], name: str) -> str:
+        """A graph of its own; values from outside stand beside its inputs."""
+        nodes: list[PictureNode] = []
+        values: dict[str, tuple[str, int]] = {}
+        for one in filter(None, branch["inputs"]):
+            nodes.append(PictureNode(f"input {one}", one, "border", results=(one,)))
+            values[one] = (f"input {one}", 0)
+        nodes += self._stages(branch["stages"], values)
+        for position, one in enumerate(branch["outputs"]):
+            label = f"output {position}"
+            reads = (Edge(*values[one], one),) if one in values else ()
+            nodes.append(PictureNode(label, label, "border", reads=reads))
+        self.submodels.append(Picture(name, tuple(nodes)))
+        return name
 
     def _stage(
         self, stage: dict[str, Any], values: dict[str, tuple[str, int]]
@@ -114,10 +143,12 @@ class _Drawing:
         known = {
             index: values[border["value"]]
             for index, border in zip(model.inputs, stage["inputs"], strict=True)
+            if border["value"] in values
         }
         nodes = self._operations(model, stage["model"], known, stage["operations"])
         for index, border in zip(model.outputs, stage["outputs"], strict=True):
-            values[border["value"]] = known[index]
+            if index in known:
+                values[border["value"]] = known[index]
         return nodes
 
     def _operations(

@@ -61,6 +61,19 @@ def test_edges_lead_to_results_that_there_are(artifact: Path) -> None:
     assert "test_picture.py:" in details["source"]
 
 
+def test_control_flow_outside_of_nnapi_has_a_graph_for_each_branch(tmp_path: Path) -> None:
+    path = tmp_path / "older.nnapi"
+    converted = convert(Branching().eval(), (torch.randn(3, 4),), feature_level=29)
+    converted.save(path)
+    main_graph, *branches = pictures(path)
+    (choice,) = [node for node in main_graph.nodes if node.label == "if"]
+    assert choice.device == "cpu"
+    assert set(choice.submodels) == {one.name for one in branches}
+    assert {node.label for one in branches for node in one.nodes} >= {"MUL", "TANH", "output 0"}
+    for picture in (main_graph, *branches):
+        check(picture)
+
+
 def test_model_explorer_reads_it(artifact: Path) -> None:
     explorer = pytest.importorskip(
         "model_explorer.graph_builder", reason="ai-edge-model-explorer is not installed"
