@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -28,9 +28,10 @@ class FlexibleRunner:
         stage: NnapiStage,
         words: Any,
         weights: Sequence[Any],
-        options: Mapping[str, Any],
+        options: Callable[[str], Mapping[str, Any]],
         sizes: Sequence[Size],
     ) -> None:
+        """``options`` are an executor's, for a model of the sizes that a text names."""
         assert stage.patches is not None
         self._stage = stage
         self._patches = stage.patches
@@ -89,7 +90,7 @@ class FlexibleRunner:
         )
         words = _patched(self._words, self._patches, sizes)
         weights = _cut(self._weights, self._patches, sizes)
-        return NnapiRunner(stage, words, weights, self._options)
+        return NnapiRunner(stage, words, weights, self._options(f" at {dict(sizes)}"))
 
 
 def _patched(words: Any, patches: Patches, sizes: Mapping[str, int]) -> Array:

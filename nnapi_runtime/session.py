@@ -99,7 +99,7 @@ class Session:
             self._variants = VariantSessions(
                 () if self.fallback else self._manifest.variants,
                 lambda inner: Session(
-                    inner,
+                    {**inner, "checksums": sums},
                     models,
                     weights,
                     torch_programs,
@@ -128,10 +128,14 @@ class Session:
             if isinstance(stage, TorchStage):
                 return TorchRunner(stage, _part(torch_programs, stage.program), weights)
             words = _part(models, stage.model)
+
+            def options_for(sizes: str) -> dict[str, Any]:
+                kept = {} if cache is None else {"cache": cache.entry(f"{stage.model}{sizes}")}
+                return {**options, **kept}
+
             if stage.patches is None:
-                kept = {} if cache is None else {"cache": cache.entry(stage.model)}
-                return NnapiRunner(stage, words, weights, {**options, **kept})
-            return FlexibleRunner(stage, words, weights, options, self._manifest.sizes)
+                return NnapiRunner(stage, words, weights, options_for(""))
+            return FlexibleRunner(stage, words, weights, options_for, self._manifest.sizes)
 
         return [runner_of(stage) for stage in self._manifest.stages]
 

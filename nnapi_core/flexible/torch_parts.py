@@ -90,7 +90,10 @@ class _Merger:
 
     def _describe(self, new: Node, column: Sequence[Node]) -> None:
         """The largest of the tensors stands for all: an example must not be of size 1 where others are not."""
-        values = [node.meta["val"] for node in column]
+        found = [node.meta.get("val") for node in column]
+        values = [value for value in found if isinstance(value, torch.Tensor)]
+        if len(values) != len(found):
+            raise Unsupported("a CPU call is given a size, not a tensor", node=new.name)
         shapes = [tuple(value.shape) for value in values]
         new.meta["val"] = max(values, key=lambda value: tuple(value.shape))
         free = {dim: one for dim, one in enumerate(zip(*shapes, strict=True)) if len(set(one)) > 1}
@@ -149,7 +152,14 @@ class _Merger:
     def _constant(self, column: Sequence[Node]) -> Node:
         target = str(column[0].target)
         values = [getattr(m, str(n.target)) for m, n in zip(self.modules, column, strict=True)]
+        if all(isinstance(value, GraphModule) for value in values):
+            # A graph that control flow calls: its own operands say its sizes.
+            inner = _Merger(values, (), self._fitter, list(self._sizes.values())).run()
+            setattr(self._root, target, inner)
+            return self._graph.get_attr(target)
         if not isinstance(values[0], torch.Tensor):
+            if any(value != values[0] for value in values[1:]):
+                raise Unsupported("what a CPU call is given depends on the free sizes")
             setattr(self._root, target, values[0])
             return self._graph.get_attr(target)
         shapes = [tuple(value.shape) for value in values]
