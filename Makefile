@@ -16,7 +16,7 @@ BIN := .venv/bin
 export CMAKE_CXX_COMPILER_LAUNCHER ?= $(shell command -v ccache)
 export CMAKE_BUILD_PARALLEL_LEVEL ?= $(JOBS)
 
-.PHONY: demo test lint types bench bench-conversion peers docs fuzz test-asan test-tsan test-aarch64 build clean
+.PHONY: demo test lint types bench bench-models peers docs fuzz test-asan test-tsan test-aarch64 build clean
 
 # Convert MobileNetV2 and a digits classifier, run them on NNAPI, and compare with eager torch.
 demo: build
@@ -34,15 +34,17 @@ lint: .venv/installed
 types: .venv/installed
 	$(BIN)/python -m mypy
 
-# Ours and every installed peer, in turn; then docs/performance.md. `make peers` installs them, once.
-# BENCH: further options, as --minutes 20 or --cases mobilenetv2 (python -m benchmarks.speed --help).
+# All of docs/performance.md: ours and every installed peer in turn (`make peers` installs them, once),
+# conversion, loading, PyTorch Mobile. On a machine that does nothing else.
+# BENCH: options of the first, as --minutes 20 or --cases mobilenetv2 (python -m benchmarks.speed --help).
 bench: build .venv/models
-	$(BIN)/python -m benchmarks.speed --write $(BENCH)
+	$(BIN)/python -W ignore -m benchmarks.speed --write $(BENCH)
+	$(BIN)/python -W ignore -m benchmarks.conversion --write
+	$(BIN)/python -W ignore -m benchmarks.loading --write
+	$(BIN)/python -W ignore -m benchmarks.mobile --write
 
-# What conversions cost, and that 30 architectures come out right: docs/models.md.
-bench-conversion: build .venv/models
-	$(BIN)/python -m benchmarks.conversion --write
-	$(BIN)/python -m benchmarks.loading --write
+# That 30 architectures come out right, and how: docs/models.md.
+bench-models: build .venv/models
 	$(BIN)/python -m benchmarks.models
 
 peers: .venv/models

@@ -42,7 +42,7 @@ def arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--threads", nargs="+", type=int, default=[1, 2])
     parser.add_argument("--rounds", type=int, default=7, help="quiet rounds of each peer")
     parser.add_argument("--seconds", type=float, default=0.15, help="of one measurement")
-    parser.add_argument("--minutes", type=float, default=10, help="for all races together")
+    parser.add_argument("--minutes", type=float, default=8, help="for all races together")
     parser.add_argument("--folder", type=Path, default=ROOT / "build" / "speed")
     parser.add_argument("--prepare-only", action="store_true")
     parser.add_argument("--write", action="store_true", help="the results into docs/performance.md")
