@@ -85,6 +85,8 @@ class _Writer:
     def _nnapi(self, stage: dict[str, Any], indent: str) -> list[str]:
         submodule = submodule_of(stage)
         lines = self.sizes.of_values([border["value"] for border in stage["inputs"]])
+        for border in stage["inputs"]:
+            lines += self._narrowed(border, indent)
         given = ", ".join(
             _entering(self._value(border["value"]), border, self.sizes)
             for border in stage["inputs"]
@@ -95,6 +97,17 @@ class _Writer:
             leaving = _leaving(f"{submodule}_results[{position}]", border, self.sizes)
             lines.append(f"{indent}{self.names[border['value']]} = {leaving}")
         return lines
+
+    def _narrowed(self, border: dict[str, Any], indent: str) -> list[str]:
+        """NNAPI's integers have 32 bits: what they do not hold is refused."""
+        if border["dtype"] != "int64":
+            return []
+        value = self._value(border["value"])
+        text = f"{border['value']!r} holds numbers beyond int32, which is all that NNAPI has"
+        return [
+            f"{indent}if not torch.equal({value}.to(torch.int32).to(torch.int64), {value}):",
+            f"{indent}    raise Exception({text!r})",
+        ]
 
     def _torch(self, stage: dict[str, Any], indent: str) -> list[str]:
         submodule = submodule_of(stage)

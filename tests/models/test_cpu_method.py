@@ -131,3 +131,21 @@ def test_what_stock_pytorch_cannot_say_stays_in_torch() -> None:
     (row,) = (row for row in stock.report.nodes if "lstm" in row.target)
     assert (row.device, row.reason_code) == ("cpu", "stock_format")
     assert "nnapi" in stock.report.stages
+
+
+class Doubled(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.where(x > 3, x, 0).to(torch.float32).tanh()
+
+
+def test_integers_beyond_nnapis_are_refused(tmp_path: Path) -> None:
+    small, large = torch.tensor([1, 2**31 - 1, 5]), torch.tensor([1, 2**32 + 7, 5])
+    converted = nnapi_core.convert(Doubled(), (small,), feature_level=30)
+    assert "nnapi" in converted.report.stages
+    runs = StockRuns(tmp_path)
+    runs.add("small", converted, [(small,)], ".ptl")
+    runs.add("large", converted, [(large,)], ".ptl")
+    runs.run(with_library=True)
+    assert torch.equal(runs.results("small", "forward")[0], Doubled()(small))
+    assert "beyond int32" in (runs.error("large", "forward") or "")
+    assert torch.equal(runs.results("large", "forward_cpu")[0], Doubled()(large))
