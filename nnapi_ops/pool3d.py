@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch.nn import functional
 
-from nnapi_core.plugin import Decomposition, decomposition, decompositions_of, hookimpl
+from nnapi_core.plugin import Decomposition, Unsupported, decomposition, decompositions_of, hookimpl
 
 aten = torch.ops.aten
 Pool = Callable[..., torch.Tensor]
@@ -38,6 +38,8 @@ def avg_pool3d(
     divisor_override: int | None = None,
 ) -> torch.Tensor:
     """The average of averages: how many elements a window counts is a product over its dimensions."""
+    if not self.dtype.is_floating_point:
+        raise Unsupported("an average of whole numbers is rounded, and two would be twice")
     kernel, pads = _three(kernel_size, ()), _three(padding, (0,))
     strides = _three(stride, kernel)
     # A divisor of its own divides once; the other step sums up.

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
+from nnapi_core.driver import convert
 from nnapi_core.testing import Case, check_lowering, feature_levels, tensors
 from tests.ops.test_pool import windows
 
@@ -48,3 +49,10 @@ def test_adaptive_windows(data: st.DataObject, counts: tuple[int, int, int], lev
 def test_rank_five_stays_rank_five() -> None:
     x = torch.randn(2, 3, 4, 4, 4)
     assert check_lowering(Case(torch.nn.MaxPool3d(2), (x,), 29)).supported
+
+
+def test_whole_numbers_are_averaged_in_torch() -> None:
+    module = torch.nn.AvgPool3d(2)
+    x = torch.randint(-9, 9, (1, 2, 4, 4, 4), generator=torch.Generator().manual_seed(0))
+    converted = convert(module, (x,), feature_level=30)
+    assert torch.equal(converted(x), module(x))
