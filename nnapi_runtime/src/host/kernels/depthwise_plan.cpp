@@ -97,8 +97,8 @@ class DepthwisePlan final : public PackedPlan {
     parallel_for(pool, c_.out.batch * c_.out.height, 1 + 65536 / row_work,
                  [&](int64_t begin, int64_t end) {
                    for (int64_t row = begin; row < end; ++row)
-                     (this->*compute_row_)(static_cast<const Element*>(input),
-                                           static_cast<Element*>(output), packed, row);
+                     compute_row(static_cast<const Element*>(input), static_cast<Element*>(output),
+                                 packed, row);
                  });
   }
 
@@ -135,6 +135,7 @@ class DepthwisePlan final : public PackedPlan {
   }
 
   void compute_row(const Element* input, Element* output, const char* packed, int64_t row) const {
+    if (slides_) return slide_over_row(input, output, packed, row);
     const int64_t b = row / c_.out.height, oy = row % c_.out.height;
     const Element* image = input + b * c_.in.pixels() * c_.out.channels;
     StripInputs<Element> inputs(c_, image, static_cast<const Element*>(padding()), oy);
@@ -177,10 +178,6 @@ class DepthwisePlan final : public PackedPlan {
   const bool bytes_ = takes_byte_strips(c_, loops_);
   const bool slides_ = has_sliding_window() && (bytes_ || (loops_.real_row && !c_.quantised()));
   const TapGroups groups_ = slides_ ? TapGroups::kColumns : TapGroups::kFours;
-  void (DepthwisePlan::*const compute_row_)(const Element*, Element*, const char*,
-                                            int64_t) const = slides_
-                                                                 ? &DepthwisePlan::slide_over_row
-                                                                 : &DepthwisePlan::compute_row;
   void (*const step_strip_)(const StepStrip&) = bytes_ ? loops_.byte_strip : loops_.step_strip;
 };
 
