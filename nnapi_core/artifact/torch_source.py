@@ -42,6 +42,9 @@ _BY_STRIDES = {
 }  # fmt: skip
 _ANY_STRIDES = {aten.view.default: aten.reshape.default}
 
+# Whose operators stock PyTorch has; of others it would not even load a file that names them.
+_STOCK = {"aten", "prim", "prims", "quantized", "quantized_decomposed"}
+
 # What old releases of PyTorch have not got is said in older operators.
 _SPELT_OUT = {aten.rms_norm.default}
 
@@ -201,6 +204,8 @@ class _Writer:
             raise _cannot(node, "which TorchScript has not got")
         elif (function := _spelt_out(target)) is not None:
             self._splice(node, *traced(node, function))
+        elif target.namespace not in _STOCK:
+            raise _cannot(node, "by an operator that stock PyTorch has not got")
         else:
             text = self._call_text(node, target)
             self._line(f"{self.named(node)} = {text}")

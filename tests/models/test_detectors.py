@@ -164,7 +164,7 @@ def test_keypoints_on_nnapi() -> None:
     assert (ours["keypoints"] - expected["keypoints"]).abs().max() < 0.1
 
 
-def test_below_level_29_the_heads_stay_in_torch() -> None:
+def test_below_level_29_the_heads_stay_in_torch(tmp_path: Path) -> None:
     image = small_image()
     model = small(image)
     converted = nnapi_core.convert(prepare(model, SMALL), (image[None],), feature_level=28)
@@ -173,6 +173,9 @@ def test_below_level_29_the_heads_stay_in_torch() -> None:
     with torch.no_grad():
         theirs = model([image])[0]
     assert agreement(finish(converted(image[None]), SMALL), theirs).share == 1
+    for name in ("detector.ptl", "detector.nnapi"):
+        with pytest.raises(nnapi_core.ConversionError, match="stock PyTorch has not got"):
+            converted.save(tmp_path / name)
 
 
 @pytest.mark.parametrize("level", [29, 30])
