@@ -12,7 +12,7 @@ from benchmarks.speed.environments import PYTHONS, ROOT, last_line, variables
 from benchmarks.speed.peers import peer
 from benchmarks.speed.prepare import artifact_path, expected_path
 
-TIMEOUT = 900
+TIMEOUT = 240
 _MODELS = (
     "benchmarks/speed/cases.py",
     "benchmarks/networks.py",
