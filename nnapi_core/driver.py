@@ -21,6 +21,7 @@ from nnapi_core.errors import ConversionError, Unsupported
 from nnapi_core.flexible.at_sizes import AtSizes, Lower
 from nnapi_core.flexible.choose import Flexible, convert_flexible
 from nnapi_core.flexible.strategy import Strategy
+from nnapi_core.graph.counted import settle_counts
 from nnapi_core.graph.export import export, prepare
 from nnapi_core.graph.free_sizes import dim_specs, is_flexible, takes_free_sizes
 from nnapi_core.graph.program import Program, source_of
@@ -156,7 +157,7 @@ def convert(
     if fallback == "error":
         # What a rule would give back to the CPU is not refused.
         islands = IslandRule(min_island=0)
-    exported = export(module, example_args, dynamic_shapes=dynamic_shapes)
+    exported = settle_counts(export(module, example_args, dynamic_shapes=dynamic_shapes))
 
     sizes_are_free = is_flexible(exported)
     polish = partial(optimised, registry=registry)
@@ -242,7 +243,7 @@ def explain(
     """Which node would run where, and why not; writes nothing."""
     registry = registry or Registry.collect()
     target = _target(feature_level, device_profile)
-    exported = export(module, example_args, dynamic_shapes=dynamic_shapes)
+    exported = settle_counts(export(module, example_args, dynamic_shapes=dynamic_shapes))
 
     def lowered(exported: ExportedProgram, given_back: Mapping[str, Unsupported]) -> AtSizes:
         program = prepare(exported, registry, level=target.level, quantized_io=quantized_io)
