@@ -17,8 +17,8 @@ from nnapi_core.artifact.stages import (
     dtype_name,
 )
 from nnapi_core.artifact.torch_source import Source, tensor_to_keep, torch_source
-from nnapi_core.errors import ConversionError
-from nnapi_core.graph.program import Program
+from nnapi_core.errors import ConversionError, Unsupported
+from nnapi_core.graph.program import Program, source_of
 from nnapi_core.lowering.device import Device
 from nnapi_core.lowering.lower import LoweredModel
 from nnapi_core.lowering.partition import Partition, Stage
@@ -142,6 +142,12 @@ def _results(
     constants: dict[str, dict[str, Any]] = {}
     for position, result in enumerate(program.results):
         if isinstance(result, Node):
+            if not isinstance(result.meta["val"], torch.Tensor):
+                raise Unsupported(
+                    "the model returns a number that it computes; return a tensor, without item()",
+                    node=result.name,
+                    source=source_of(result),
+                )
             node = partition.resolve(result)
             outputs.append({**described_node(result), "name": node.name})
             if node in program.constants:
