@@ -140,6 +140,7 @@ def _without_borders(module: nn.Module, example: torch.Tensor) -> tuple[nn.Modul
 
 def _write(module: Any, example: torch.Tensor, path: Path) -> None:
     given = [(torch.utils.bundled_inputs.bundle_large_tensor(example),)]
-    torch.utils.bundled_inputs.augment_model_with_bundled_inputs(module, given)
+    # A frozen module takes no methods; this gives a copy that does.
+    module = torch.utils.bundled_inputs.bundle_inputs(module, given)
     module._save_for_lite_interpreter(str(path))
     os.chmod(path, 0o644)
