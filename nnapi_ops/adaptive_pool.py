@@ -27,7 +27,7 @@ from nnapi_core.plugin import (
 from nnapi_ops.images import as_plane, from_image, plane_out
 from nnapi_ops.parts import crop, join
 from nnapi_ops.reduction import reduced
-from nnapi_ops.windows import Span, per_dimension, window_operands
+from nnapi_ops.windows import Span, per_dimension, windowed
 
 aten = torch.ops.aten
 _INDICES = Limitation("indices of the largest elements, where they are used")
@@ -159,14 +159,8 @@ def _pool(nn: Context, kind: Pool, plane: Value, height: Span, width: Span) -> V
     if height.kernel == width.kernel == height.stride == width.stride == 1:
         return plane
     sizes = (height.steps(plane.shape[2]), width.steps(plane.shape[3]))
-    return nn.emit(
-        kind.value[0],
-        input=plane,
-        filter_width=width.kernel,
-        filter_height=height.kernel,
-        out=evolve(plane.spec, shape=(*plane.shape[:2], *sizes)),
-        **window_operands(height, width),
-    )
+    out = evolve(plane.spec, shape=(*plane.shape[:2], *sizes))
+    return windowed(nn, kind.value[0], plane, height, width, out)
 
 
 @hookimpl

@@ -20,7 +20,7 @@ from nnapi_core.plugin import (
 )
 from nnapi_ops.conv_transpose import transposed_convolution
 from nnapi_ops.convolve import Convolution, convolve
-from nnapi_ops.images import as_image, from_image, image_out
+from nnapi_ops.images import from_image
 from nnapi_ops.windows import Span, per_dimension
 
 aten = torch.ops.aten
@@ -54,20 +54,9 @@ def conv(
     conv1d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], str padding="valid", SymInt[1] dilation=[1], SymInt groups=1) -> Tensor
     conv2d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], str padding="valid", SymInt[2] dilation=[1, 1], SymInt groups=1) -> Tensor
     """
-    spatial = weight.rank - 2
     kernel = weight.static_shape[2:]
     spans = _spans(kernel, stride, padding, dilation)
-    height, width = (Span(1), *spans)[-2:]
-    one = Convolution(
-        as_image(nn, input, spatial),
-        as_image(nn, weight, spatial),
-        bias,
-        height,
-        width,
-        image_out(nn, spatial),
-        groups,
-    )
-    return from_image(nn, convolve(nn, one))
+    return from_image(nn, convolve(nn, Convolution.of(nn, input, weight, bias, spans, groups)))
 
 
 @lowering(aten.convolution.default, layout=Layout.IMAGE)

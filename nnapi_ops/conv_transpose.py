@@ -20,7 +20,7 @@ from nnapi_core.plugin import (
 )
 from nnapi_ops.bias import bias_or_zeros
 from nnapi_ops.convolve import Convolution, group_by_group
-from nnapi_ops.images import as_image, from_image, image_out
+from nnapi_ops.images import from_image
 from nnapi_ops.phases import by_phases
 from nnapi_ops.windows import Span, per_dimension
 
@@ -61,16 +61,7 @@ def transposed_convolution(
         Span(kernel, step, apart, before=pad, after=pad - more)
         for kernel, step, pad, more, apart in zip(weight.static_shape[2:], *arguments, strict=True)
     ]
-    height, width = (Span(1), *spans)[-2:]
-    conv = Convolution(
-        as_image(nn, input, spatial),
-        as_image(nn, weight, spatial),
-        bias,
-        height,
-        width,
-        image_out(nn, spatial),
-        groups,
-    )
+    conv = Convolution.of(nn, input, weight, bias, spans, groups)
     if conv.is_dilated:
         conv = conv.without_dilation()
     return from_image(nn, group_by_group(nn, conv, _one_group))

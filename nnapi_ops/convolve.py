@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from attrs import evolve, frozen
@@ -18,6 +18,7 @@ from nnapi_core.plugin import (
     ops,
 )
 from nnapi_ops.bias import bias_or_zeros
+from nnapi_ops.images import as_image, image_out
 from nnapi_ops.kernels import zero_stuffed
 from nnapi_ops.parts import crop, join, split
 from nnapi_ops.windows import Span, pad_zeros, padding_exceeds, window_operands
@@ -35,6 +36,21 @@ class Convolution:
     width: Span
     out: TensorSpec
     groups: int = 1
+
+    @classmethod
+    def of(
+        cls,
+        nn: Context,
+        input: Value,
+        weight: Value,
+        bias: Value | None,
+        spans: Sequence[Span],
+        groups: int,
+    ) -> Convolution:
+        """The node's own, of tensors as torch has them; ``spans`` for each spatial dimension."""
+        height, width = (Span(1), *spans)[-2:]
+        image, kernels = (as_image(nn, one, len(spans)) for one in (input, weight))
+        return cls(image, kernels, bias, height, width, image_out(nn, len(spans)), groups)
 
     @property
     def is_dilated(self) -> bool:

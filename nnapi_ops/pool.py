@@ -25,7 +25,7 @@ from nnapi_core.plugin import (
 )
 from nnapi_ops.images import as_plane, from_image, plane_out
 from nnapi_ops.parts import crop
-from nnapi_ops.windows import Numbers, Span, fitted, pad_zeros, spans_of, window_operands
+from nnapi_ops.windows import Numbers, Span, fitted, pad_zeros, spans_of, windowed
 
 aten = torch.ops.aten
 _DILATION = Limitation("max pooling with dilation", level=29)
@@ -105,14 +105,7 @@ def _max_pool(
     height, width = fitted((Span(1), *spans)[-2:], plane, out, ceil_mode)
     if height.is_dilated or width.is_dilated:
         return from_image(nn, _dilated_maximum(nn, plane, height, width, out))
-    pooled = nn.emit(
-        ops.MAX_POOL_2D,
-        input=plane,
-        filter_width=width.kernel,
-        filter_height=height.kernel,
-        out=out,
-        **window_operands(height, width),
-    )
+    pooled = windowed(nn, ops.MAX_POOL_2D, plane, height, width, out)
     return from_image(nn, pooled)
 
 
@@ -165,14 +158,7 @@ def _average_pool(
             plane, height, width = _padded_before(nn, plane, given, height, width, divisor)
         else:
             factor = _correction(plane, out, given, (height, width), divisor)
-    pooled = nn.emit(
-        ops.AVERAGE_POOL_2D,
-        input=plane,
-        filter_width=width.kernel,
-        filter_height=height.kernel,
-        out=out,
-        **window_operands(height, width),
-    )
+    pooled = windowed(nn, ops.AVERAGE_POOL_2D, plane, height, width, out)
     if factor is not None and not np.all(factor == 1):
         pooled = nn.emit(ops.MUL, a=pooled, b=nn.constant(factor, out.dtype), out=out)
     return from_image(nn, pooled)

@@ -26,7 +26,7 @@ from nnapi_core.plugin import (
     ops,
 )
 from nnapi_ops.images import as_plane, from_image, plane_out
-from nnapi_ops.windows import fitted, per_dimension, spans_of, window_operands
+from nnapi_ops.windows import fitted, per_dimension, spans_of, windowed
 
 aten = torch.ops.aten
 _library: Any = torch.library.Library("nnapi", "FRAGMENT")  # type: ignore[no-untyped-call]
@@ -85,14 +85,7 @@ def l2_pool2d(
     """
     plane, out = as_plane(nn, input, 2), plane_out(nn, 2)
     height, width = fitted(spans_of(2, kernel_size, stride, 0, 1), plane, out, ceil_mode)
-    pooled = nn.emit(
-        ops.L2_POOL_2D,
-        input=plane,
-        filter_width=width.kernel,
-        filter_height=height.kernel,
-        out=out,
-        **window_operands(height, width),
-    )
+    pooled = windowed(nn, ops.L2_POOL_2D, plane, height, width, out)
     return from_image(nn, pooled)
 
 

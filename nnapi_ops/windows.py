@@ -11,6 +11,7 @@ from attrs import evolve, frozen
 from nnapi_core.plugin import (
     Context,
     Dim,
+    OperationSpec,
     SymbolicDim,
     TensorSpec,
     Unsupported,
@@ -106,6 +107,25 @@ def window_operands(height: Span, width: Span) -> dict[str, Any]:
         # The operands exist from level 29 on.
         operands |= {"dilation_width": width.dilation, "dilation_height": height.dilation}
     return operands
+
+
+def windowed(
+    nn: Context,
+    pool: OperationSpec,
+    plane: Value,
+    height: Span,
+    width: Span,
+    out: TensorSpec,
+) -> Value:
+    """What ``pool`` makes of each window of images that lie channels last."""
+    return nn.emit(
+        pool,
+        input=plane,
+        filter_width=width.kernel,
+        filter_height=height.kernel,
+        out=out,
+        **window_operands(height, width),
+    )
 
 
 def padding_exceeds(span: Span) -> bool:

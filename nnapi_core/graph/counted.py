@@ -7,31 +7,24 @@ from typing import Any
 import sympy  # type: ignore[import-untyped]
 import torch
 from torch.export import ExportedProgram
-from torch.export.graph_signature import InputKind
 from torch.fx import Node
 from torch.fx.node import map_arg
 
-from nnapi_core.graph.free_sizes import size_expression, tensors_in
+from nnapi_core.graph.free_sizes import CONSTANT_INPUTS, free_symbols, size_expression
 from nnapi_core.graph.specialise import SymbolicProgram
-
-_FIXED = (InputKind.PARAMETER, InputKind.BUFFER, InputKind.CONSTANT_TENSOR)
 
 
 def settle_counts(exported: ExportedProgram) -> ExportedProgram:
     """The program with numbers for all of its free sizes, if constants say them; else as it was."""
-    free = {
-        symbol
-        for node in exported.graph.nodes
-        for tensor in tensors_in(node.meta.get("val"))
-        for size in tensor.shape
-        for symbol in size_expression(size).free_symbols
-    }
+    counting = [node for node in exported.graph.nodes if node.meta.get("unbacked_bindings")]
+    if not counting:
+        return exported
     constants = _Constants(exported)
     known: dict[sympy.Symbol, int] = {}
-    for node in exported.graph.nodes:
-        if node.meta.get("unbacked_bindings"):
-            known.update(constants.counts(node))
-    return SymbolicProgram(exported).at(known) if free and free <= known.keys() else exported
+    for node in counting:
+        known.update(constants.counts(node))
+    is_all = free_symbols(exported) <= known.keys()
+    return SymbolicProgram(exported).at(known) if known and is_all else exported
 
 
 class _Constants:
@@ -44,7 +37,7 @@ class _Constants:
         self._values: dict[Node, Any] = {
             node: held[spec.target]
             for spec, node in zip(exported.graph_signature.input_specs, placeholders, strict=True)
-            if spec.kind in _FIXED and spec.target in held and spec.target not in changed
+            if spec.kind in CONSTANT_INPUTS and spec.target in held and spec.target not in changed
         }
 
     def counts(self, node: Node) -> dict[sympy.Symbol, int]:

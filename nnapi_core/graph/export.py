@@ -17,6 +17,7 @@ from nnapi_core.graph.batch_norm import fold_batch_norm
 from nnapi_core.graph.branches import branches_of
 from nnapi_core.graph.constants import fold_constants
 from nnapi_core.graph.decompose import decompose
+from nnapi_core.graph.free_sizes import CONSTANT_INPUTS
 from nnapi_core.graph.functionalise import functionalise
 from nnapi_core.graph.integer_borders import take_integers
 from nnapi_core.graph.other_quantisation import refuse_other_quantisation, refuse_packed_weights
@@ -26,8 +27,6 @@ from nnapi_core.graph.stock_quantised import is_stock_quantised, read_stock_quan
 from nnapi_core.graph.unroll import unroll
 from nnapi_core.plugins.definition import Phase
 from nnapi_core.plugins.registry import Registry
-
-_CONSTANT_INPUTS = {InputKind.PARAMETER, InputKind.BUFFER, InputKind.CONSTANT_TENSOR}
 
 
 def export(
@@ -108,7 +107,7 @@ def _program(
     input_values: list[tuple[bool, Any]] = []
     placeholders = graph.find_nodes(op="placeholder")
     for spec, node in zip(signature.input_specs, placeholders, strict=True):
-        if spec.kind in _CONSTANT_INPUTS:
+        if spec.kind in CONSTANT_INPUTS:
             tensor = _tensor(exported, str(spec.target))
             key = ("weight", tensor.data_ptr(), tuple(tensor.stride()), tuple(tensor.shape))
             constants[node] = TorchConstant(

@@ -18,6 +18,9 @@ from torch.utils._sympy.numbers import int_oo
 from nnapi_core.errors import Unsupported
 from nnapi_core.nnapi.expression import Expression
 
+CONSTANT_INPUTS = {InputKind.PARAMETER, InputKind.BUFFER, InputKind.CONSTANT_TENSOR}
+"""What an exported program takes besides the caller's arguments, and keeps."""
+
 
 @frozen
 class FreeSize:
@@ -63,6 +66,17 @@ def is_flexible(exported: ExportedProgram) -> bool:
         for tensor in tensors_in(node.meta.get("val"))
         for dim in tensor.shape
     )
+
+
+def free_symbols(exported: ExportedProgram) -> set[sympy.Symbol]:
+    """The symbols of all sizes that are not known."""
+    return {
+        symbol
+        for node in exported.graph.nodes
+        for tensor in tensors_in(node.meta.get("val"))
+        for size in tensor.shape
+        for symbol in size_expression(size).free_symbols
+    }
 
 
 def takes_free_sizes(exported: ExportedProgram) -> bool:
