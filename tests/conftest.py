@@ -5,9 +5,14 @@ from __future__ import annotations
 import os
 
 from hypothesis import HealthCheck, settings
+from hypothesis.internal.conjecture import providers
 
 _shared = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("dev", max_examples=25, **_shared)
 settings.register_profile("ci", max_examples=20, derandomize=True, **_shared)
 settings.register_profile("nightly", max_examples=2000, print_blob=True, **_shared)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
+
+# Hypothesis also draws numbers that stand in the source of the modules imported so far, which depends on
+# the tests that a worker happened to run before: a test would not always be given the same examples.
+providers._get_local_constants = providers.Constants

@@ -258,7 +258,10 @@ class Context:
         if order is Order.CHANNELS_LAST and rank == 4 and value.rank < 4:
             if value.is_constant and value.spec.count == 1:
                 return value
-            value = self.reshape(value, (1,) * (4 - value.rank) + tuple(value.shape))
+            whole = evolve(value.spec, shape=(1,) * (4 - value.rank) + tuple(value.shape))
+            if not value.is_constant and _stays(whole.shape, order.permutation(4)):
+                return self._reinterpret(value, evolve(whole, order=order))
+            value = self.reshape(value, whole.shape)
         return self.arrange(value, order) if value.rank == 4 else value
 
     def arrange(self, value: Value, order: Order) -> Value:
@@ -269,10 +272,7 @@ class Context:
             return value.in_order(order)
         moved = compose(order.permutation(4), invert(value.order.permutation(4)))
         spec = evolve(value.spec, order=order)
-        physical = value.spec.type.dims
-        kept = [dim for dim in moved if physical[dim] != 1]
-        if kept == sorted(kept):
-            # Only dimensions of size 1 move: the bytes stay where they are.
+        if _stays(value.spec.type.dims, moved):
             return self._reinterpret(value, spec)
         return self._emit_transpose(value, moved, spec)
 
@@ -384,6 +384,12 @@ def broadcast_shapes(shapes: Sequence[Sequence[Dim]]) -> tuple[Dim, ...]:
         dims = [shape[position] for shape in shapes if len(shape) >= -position]
         result.append(next((dim for dim in dims if dim != 1), 1))
     return tuple(result)
+
+
+def _stays(shape: Sequence[Dim], permutation: Sequence[int]) -> bool:
+    """Only dimensions of size 1 move: the bytes stay where they are."""
+    kept = [dim for dim in permutation if shape[dim] != 1]
+    return kept == sorted(kept)
 
 
 def _ref(value: Value) -> Ref:
