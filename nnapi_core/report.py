@@ -12,7 +12,7 @@ import torch
 from attrs import asdict, define, evolve, field, frozen
 from torch.fx import Node
 
-from nnapi_core.artifact.parts import Parts
+from nnapi_core.artifact.parts import Parts, whole_in_torch
 from nnapi_core.artifact.torch_stage import stored_weights
 from nnapi_core.flexible.choose import Flexible
 from nnapi_core.graph.macs import macs
@@ -189,13 +189,15 @@ class Emitted:
         """The same before anything is serialised."""
         models = [stage.lowered.model for stage in partition.stages if stage.lowered is not None]
         weights = WeightTable()
+        in_torch = [
+            weight for _, weight in stored_weights(program, whole_in_torch(program, partition))
+        ]
+        weights.will_read(in_torch)
         for constant in (one for model in models for one in model.constants()):
             if constant.nbytes > IMMEDIATE_BYTES:
-                weights.number(constant)
-        for stage in partition.stages:
-            if stage.lowered is None:
-                for _, weight in stored_weights(program, stage):
-                    weights.reordered(weight)
+                weights.place(constant)
+        for weight in in_torch:
+            weights.reordered(weight)
         return cls(tuple(models), sum(one.nbytes for one in weights.constants))
 
 

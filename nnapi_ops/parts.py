@@ -16,15 +16,11 @@ def crop(nn: Context, value: Value, dim: int, start: int, count: int, step: int 
         return value
     shape = (*value.shape[:dim], count, *value.shape[dim + 1 :])
     if isinstance(value.source, Constant):
-        where = (slice(None),) * dim + (slice(start, start + count * step, step),)
-        static = tuple(int(one) for one in shape)  # type: ignore[arg-type]
-        kept = value.source.map(
-            lambda array: array[where], key=("crop", dim, start, count, step), shape=static
-        )
+        kept = value.source.crop(dim, start, count, step)
         quant = value.quant
         if isinstance(quant, ChannelQuant) and quant.dim == dim:
-            quant = evolve(quant, scales=quant.scales[where[dim]])
-        return Value(evolve(value.spec, shape=static, quant=quant), kept)
+            quant = evolve(quant, scales=quant.scales[start : start + count * step : step])
+        return Value(evolve(value.spec, shape=kept.shape, quant=quant), kept)
     axis = value.axis(dim).index
     spec = evolve(value.spec, shape=shape)
     begin = [0] * value.rank

@@ -17,6 +17,7 @@ from nnapi_core.artifact.stages import (
     dtype_name,
 )
 from nnapi_core.artifact.torch_source import Source, tensor_to_keep, torch_source
+from nnapi_core.artifact.torch_stage import stored_weights
 from nnapi_core.errors import ConversionError, Unsupported
 from nnapi_core.graph.program import Program, source_of
 from nnapi_core.lowering.device import Device
@@ -99,6 +100,8 @@ def make_parts(
     Conversions that share ``weights`` number them together.
     """
     stages = StageWriter(WeightTable() if weights is None else weights, optimise)
+    whole = whole_in_torch(program, partition)
+    stages.weights.will_read(weight for _, weight in stored_weights(program, whole))
     # NNAPI first: what it wants in an order of its own is stored that way, and permuted for torch.
     stages.take_models(partition, models)
     described = stages.described(program, partition)
@@ -113,7 +116,6 @@ def make_parts(
         "constants": {**constants, **stages.constants},
         "stages": described,
     }
-    whole = _whole(program, partition)
     manifest["cpu"] = stages.torch(WHOLE, program, partition, whole)
     return Parts(
         manifest,
@@ -125,7 +127,7 @@ def make_parts(
     )
 
 
-def _whole(program: Program, partition: Partition) -> Stage:
+def whole_in_torch(program: Program, partition: Partition) -> Stage:
     """All of the model in torch, for where there is no NNAPI: it makes the results that the stages make."""
     given = {*program.inputs, *program.constants}
     results = {

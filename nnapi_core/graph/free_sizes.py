@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -135,6 +136,9 @@ def _add(
         if known is not None and (known.factor == 1 or factor != 1):
             continue
         least, most = _range(exported, symbol)
+        if node.target is torch.ops.aten.masked_select.default:
+            # torch's bound is the number of elements before the tensor is broadcast to the mask.
+            most = _most_masked(node)
         name = names.get(symbol, f"{node.name}:{dim}")
         found[symbol] = FreeSize(
             name,
@@ -169,6 +173,13 @@ def _range(exported: ExportedProgram, symbol: sympy.Symbol) -> tuple[int, int | 
         return 0, None
     most = None if bounds.upper is int_oo or not bounds.upper.is_Integer else int(bounds.upper)
     return int(bounds.lower), most if most is None or most < 2**31 else None
+
+
+def _most_masked(node: Node) -> int | None:
+    shapes = [one.meta["val"].shape for one in node.all_input_nodes]
+    if any(isinstance(size, torch.SymInt) for shape in shapes for size in shape):
+        return None
+    return math.prod(torch.broadcast_shapes(*shapes))  # type: ignore[no-untyped-call]
 
 
 def _check_all_known(exported: ExportedProgram, found: dict[sympy.Symbol, FreeSize]) -> None:

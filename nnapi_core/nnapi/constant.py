@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
@@ -40,6 +41,8 @@ class Constant:
     key: Hashable
     moved: tuple[Constant, Reordering] | None = field(default=None, repr=False)
     """The constant that this one has its elements from, and how."""
+    cut: tuple[Constant, int, int] | None = field(default=None, repr=False)
+    """The constant that this one is a run of, along which dimension, and where that begins."""
     whole: Constant | None = field(default=None, repr=False)
     """Of a constant as large as a free size: the largest one. The loader cuts its leading part out."""
 
@@ -87,6 +90,32 @@ class Constant:
             (self.key, "reshape", new),
             (self, Reordering(self.shape, new)),
         )
+
+    def crop(self, dim: int, start: int, count: int, step: int = 1) -> Constant:
+        """``count`` elements along ``dim`` from ``start`` on, every ``step``-th."""
+        where = (slice(None),) * dim + (slice(start, start + count * step, step),)
+        return Constant(
+            self.dtype,
+            (*self.shape[:dim], count, *self.shape[dim + 1 :]),
+            lambda: self.load()[where],
+            (self.key, "crop", dim, start, count, step),
+            cut=(self, dim, start) if step == 1 else None,
+        )
+
+    def stretch(self) -> tuple[Constant, int] | None:
+        """The constant whose bytes this one's are a stretch of, and at which byte that begins."""
+        if self.cut is not None:
+            container, dim, start = self.cut
+        elif self.moved is not None and self.moved[0].cut is not None:
+            (container, dim, start), order = self.moved[0].cut, self.moved[1].permutation
+            if order is None:
+                return None
+            container, dim = container.transpose(order), order.index(dim)
+        else:
+            return None
+        if math.prod(container.shape[:dim]) != 1:
+            return None
+        return container, start * math.prod(container.shape[dim + 1 :]) * self.dtype.itemsize
 
     def root(self) -> tuple[Constant, tuple[Reordering, ...]]:
         """The constant that all the elements come from in the end, and the steps from it to this one."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from enum import IntEnum
 
 import numpy as np
@@ -39,6 +39,27 @@ class WeightTable:
         self._by_root: dict[Hashable, int] = {}
         self._by_content: dict[Hashable, int] = {}
         self._digests: dict[Hashable, Hashable] | None = {} if by_content else None
+        self._read_whole: set[Hashable] = set()
+
+    def will_read(self, constants: Iterable[Constant]) -> None:
+        """Announces constants that `reordered` will ask for: what is a stretch of one need not be written beside it."""
+        self._read_whole.update(self._content(one.root()[0]) for one in constants)
+
+    def place(self, constant: Constant) -> tuple[int, int]:
+        """The number of the weight that holds the bytes of ``constant``, and at which of its bytes they begin."""
+        if constant.moved is not None and constant.moved[1].permutation is None:
+            return self.place(constant.moved[0])
+        stretch = constant.stretch()
+        if stretch is None or not self._is_read_whole(stretch[0]):
+            return self.number(constant), 0
+        number, start = self.place(stretch[0])
+        return number, start + stretch[1]
+
+    def _is_read_whole(self, constant: Constant) -> bool:
+        if self._content(constant.root()[0]) in self._read_whole:
+            return True
+        stretch = constant.stretch()
+        return stretch is not None and self._is_read_whole(stretch[0])
 
     def number(self, constant: Constant) -> int:
         if constant.moved is not None and constant.moved[1].permutation is None:
@@ -184,8 +205,11 @@ def _value(
     if constant.nbytes <= IMMEDIATE_BYTES and constant.whole is None:
         content = constant.array().tobytes()
         return Source.IMMEDIATE, len(content), content
-    number = weights.number(constant.whole or constant)
-    return Source.NUMBERED_BUFFER, 12, struct.pack("<3I", number, 0, constant.nbytes)
+    if constant.whole is not None:
+        number, start = weights.number(constant.whole), 0
+    else:
+        number, start = weights.place(constant)
+    return Source.NUMBERED_BUFFER, 12, struct.pack("<3I", number, start, constant.nbytes)
 
 
 class _Reader:

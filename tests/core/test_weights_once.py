@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import warnings
 from pathlib import Path
 
 import pytest
@@ -65,3 +66,24 @@ def test_files_hold_each_weight_once(suffix: str, tmp_path: Path) -> None:
         results = torch.jit.load(str(path))(*args)
     for actual, expected in zip(results, module(*args), strict=True):
         torch.testing.assert_close(actual, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("layer", [nn.LSTM, nn.GRU, nn.RNN])
+def test_gates_are_stretches_of_a_weight(layer: type[nn.RNNBase], tmp_path: Path) -> None:
+    """NNAPI takes a matrix for each gate; torch, which runs the model where there is no NNAPI, takes all in one."""
+    torch.manual_seed(0)
+    module = layer(16, 32, 2, bidirectional=True).eval()
+    x = torch.randn(3, 1, 16)
+    converted = convert(module, (x,))
+    assert set(converted.report.stages) == {"nnapi"}
+    matrices = [one for one in module.parameters() if one.dim() == 2]
+    written = [one for one in converted.parts.weights.constants if len(one.shape) == 2]
+    assert sorted(one.shape for one in written) == sorted(tuple(one.shape) for one in matrices)
+    converted.save(tmp_path / "layer.nnapi")
+    expected = module(x)[0]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", nnapi_runtime.FallbackWarning)
+        in_torch = nnapi_runtime.load(tmp_path / "layer.nnapi", library="/absent.so")
+    assert in_torch.fallback
+    for session in (nnapi_runtime.load(tmp_path / "layer.nnapi"), in_torch):
+        torch.testing.assert_close(session(x)[0], expected, rtol=1e-4, atol=1e-4)

@@ -56,3 +56,16 @@ def test_what_follows_a_selection_is_on_nnapi(tmp_path: Path) -> None:
         for results in (model(x), loaded(x), other):
             for result, right in zip(results, expected, strict=True):
                 torch.testing.assert_close(result, right, rtol=1e-4, atol=1e-4)
+
+
+def test_a_selection_by_a_larger_mask() -> None:
+    """It may be of more elements than the tensor has."""
+
+    class Larger(nn.Module):
+        def forward(self, x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+            return torch.masked_select(x, mask)
+
+    x, mask = torch.randn(4), torch.ones(3, 4, dtype=torch.bool)
+    model = nnapi_core.convert(Larger(), (x, mask))
+    for given in (mask, ~mask, torch.eye(3, 4) > 0):
+        assert torch.equal(model(x, given), x.masked_select(given))
