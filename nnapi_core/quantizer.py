@@ -43,13 +43,15 @@ _PRODUCTS = {"conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d", "linear
 _SUMS = {"add", "sub", "mul"}
 _CLAMPS = {"relu", "relu6", "hardtanh"}
 _OWN_RANGE = {"prelu": 29, "hardswish": 30, "matmul": 1000006, "bmm": 1000006}
+# Averages of regions have a range of their own, maxima have that of the map; the regions stay floats.
+_AVERAGES = {"nnapi::roi_align", "torchvision::roi_align"}
 _SAME_RANGE = {
     "max_pool1d", "max_pool2d", "avg_pool1d", "avg_pool2d", "adaptive_avg_pool1d",
     "adaptive_avg_pool2d", "adaptive_max_pool2d", "mean", "relu", "relu6", "hardtanh", "view",
     "reshape", "flatten", "squeeze", "unsqueeze", "permute", "transpose", "t", "clone", "contiguous",
     "dropout", "slice", "select", "expand", "repeat", "pixel_shuffle", "pixel_unshuffle",
     "channel_shuffle", "upsample_nearest2d", "upsample_bilinear2d", "flip", "constant_pad_nd", "pad",
-    "amax", "amin",
+    "amax", "amin", "nnapi::roi_pool",
 }  # fmt: skip
 # The scale, and the zero point among uint8.
 _FIXED = {"sigmoid": (1 / 256, 0), "tanh": (1 / 128, 128), "softmax": (1 / 256, 0)}
@@ -123,6 +125,8 @@ class NnapiQuantizer(Quantizer):  # type: ignore[misc]
             self._set(node, node.all_input_nodes[:1], self._fixed[name])
         elif self._level >= _OWN_RANGE.get(name, 1 << 31):
             self._annotate_rounded(node, node.all_input_nodes)
+        elif name in _AVERAGES:
+            self._annotate_rounded(node, node.all_input_nodes[:1])
         elif name in _SAME_RANGE:
             (source,) = node.all_input_nodes[:1]
             self._set(node, [source], SharedQuantizationSpec((source, node)))

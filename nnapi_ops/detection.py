@@ -39,6 +39,11 @@ from nnapi_ops.found import (
 
 nnapi = torch.ops.nnapi
 
+_SIXTEEN_BITS = (
+    "NNAPI's integer form has boxes in eighths of a pixel (TENSOR_QUANT16_ASYMM), which no other operation makes of "
+    "floats, pads, picks, or turns into floats"
+)
+_NONE = "NNAPI's operation has no integer form"
 _NUMBERS = Limitation("scores, deltas and boxes are finite numbers")
 # BOX_WITH_NMS_LIMIT's kernels.
 _HARD = 0
@@ -49,7 +54,12 @@ _EMPTY = Limitation(
 )
 
 
-@lowering(nnapi.generate_proposals.default, layout=Layout.IMAGE, limitations=[_NUMBERS])
+@lowering(
+    nnapi.generate_proposals.default,
+    layout=Layout.IMAGE,
+    limitations=[_NUMBERS],
+    in_floats=_SIXTEEN_BITS,
+)
 def generate_proposals(
     nn: Context,
     scores: Value,
@@ -93,7 +103,12 @@ def generate_proposals(
     return padded(nn, found[1], count), padded(nn, found[0], count, -np.inf)
 
 
-@lowering(nnapi.box_transform.default, layout=Layout.TORCH, limitations=[_NUMBERS])
+@lowering(
+    nnapi.box_transform.default,
+    layout=Layout.TORCH,
+    limitations=[_NUMBERS],
+    in_floats=_SIXTEEN_BITS,
+)
 def box_transform(
     nn: Context, boxes: Value, deltas: Value, image_size: Sequence[int], weights: Sequence[float]
 ) -> Value:
@@ -110,7 +125,12 @@ def box_transform(
     )
 
 
-@lowering(nnapi.box_with_nms_limit.default, layout=Layout.TORCH, limitations=[_NUMBERS, _EMPTY])
+@lowering(
+    nnapi.box_with_nms_limit.default,
+    layout=Layout.TORCH,
+    limitations=[_NUMBERS, _EMPTY],
+    in_floats=_SIXTEEN_BITS,
+)
 def box_with_nms_limit(
     nn: Context,
     boxes: Value,
@@ -167,7 +187,12 @@ def box_with_nms_limit(
     return _by_score(nn, found[1], found[0], found[2], classes, max_detections)
 
 
-@lowering(nnapi.detection_postprocessing.default, layout=Layout.TORCH, limitations=[_NUMBERS])
+@lowering(
+    nnapi.detection_postprocessing.default,
+    layout=Layout.TORCH,
+    limitations=[_NUMBERS],
+    in_floats=_NONE,
+)
 def detection_postprocessing(
     nn: Context,
     scores: Value,
@@ -228,7 +253,12 @@ def detection_postprocessing(
     )
 
 
-@lowering(nnapi.heatmap_max_keypoint.default, layout=Layout.IMAGE, limitations=[_NUMBERS])
+@lowering(
+    nnapi.heatmap_max_keypoint.default,
+    layout=Layout.IMAGE,
+    limitations=[_NUMBERS],
+    in_floats=_SIXTEEN_BITS,
+)
 def heatmap_max_keypoint(nn: Context, heatmaps: Value, boxes: Value) -> tuple[Value, Value]:
     """heatmap_max_keypoint(Tensor heatmaps, Tensor boxes) -> (Tensor keypoints, Tensor scores)"""
     floats_only(heatmaps=heatmaps, boxes=boxes)

@@ -52,6 +52,9 @@ def backwards(nn: Context, value: Value) -> Value:
 
 def columns(nn: Context, value: Value) -> list[Value]:
     """Each element of the last dimension by itself; it stays, with size 1."""
+    if value.is_constant and value.quant is None:
+        array = value.array()
+        return [nn.constant(array[..., k : k + 1], value.dtype) for k in range(array.shape[-1])]
     return [sliced(nn, value, -1, Run(k, 1)) for k in range(value.static_shape[-1])]
 
 

@@ -43,7 +43,12 @@ def nms(nn: Context, dets: Value, scores: Value, iou_threshold: float) -> Value:
     )
 
 
-@lowering(torch.ops.nnapi.nms.default, layout=Layout.TORCH, limitations=[_FINITE])
+@lowering(
+    torch.ops.nnapi.nms.default,
+    layout=Layout.TORCH,
+    limitations=[_FINITE],
+    in_floats="8 bits do not hold the ranks from which positions are read",
+)
 def nms_of_fixed_size(
     nn: Context, boxes: Value, scores: Value, nms_threshold: float, max_detections: int
 ) -> tuple[Value, Value]:

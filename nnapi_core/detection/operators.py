@@ -6,35 +6,17 @@ is zeros at the end. Each becomes one NNAPI operation and the few around it that
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-import sys
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from nnapi_core.detection import heatmaps, regions
+from nnapi_core.detection import heatmaps, regions, torchvision_operators
 from nnapi_core.detection.boxes import LOG_SIZE_LIMIT, SMALLEST, clipped, decoded, suppressed
+from nnapi_core.detection.definition import operator
+from nnapi_core.detection.regions import fake_regions
 
 _NNAPI = torch.library.Library("nnapi", "FRAGMENT")  # type: ignore[no-untyped-call]
-_LIBRARIES = [_NNAPI]
-
-
-def _operator(
-    library: torch.library.Library, schema: str, fake: Callable[..., Any]
-) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Defines an operator whose CPU implementation is the decorated function."""
-
-    def define(function: Callable[..., Any]) -> Callable[..., Any]:
-        name = schema[: schema.index("(")]
-        library.define(schema)  # type: ignore[no-untyped-call]
-        library.impl(name, function, "CPU")  # type: ignore[no-untyped-call]
-        torch.library.register_fake(f"{library.ns}::{name}", fake, lib=library)
-        return function
-
-    return define
 
 
 # ---- proposals and detections
@@ -55,7 +37,7 @@ def _fake_proposals(
     return scores.new_empty((count, 4)), scores.new_empty((count,))
 
 
-@_operator(
+@operator(
     _NNAPI,
     "generate_proposals(Tensor scores, Tensor deltas, Tensor anchors, int[2] image_size, float[2] stride, "
     "int pre_nms_top_n, int post_nms_top_n, float nms_threshold, float min_size) -> (Tensor boxes, Tensor scores)",
@@ -97,7 +79,7 @@ def _fake_transform(
     return torch.empty_like(deltas)
 
 
-@_operator(
+@operator(
     _NNAPI,
     "box_transform(Tensor boxes, Tensor deltas, int[2] image_size, float[4] weights) -> Tensor",
     _fake_transform,
@@ -121,7 +103,7 @@ def _fake_detections(
     return boxes.new_empty((count, 4)), scores.new_empty((count,)), labels
 
 
-@_operator(
+@operator(
     _NNAPI,
     "box_with_nms_limit(Tensor boxes, Tensor scores, float score_threshold, float nms_threshold, "
     "int max_detections, float min_size=0.01) -> (Tensor boxes, Tensor scores, Tensor labels)",
@@ -167,7 +149,7 @@ def _fake_positions(
     return positions, boxes.new_empty((), dtype=torch.int64)
 
 
-@_operator(
+@operator(
     _NNAPI,
     "nms(Tensor boxes, Tensor scores, float nms_threshold, int max_detections) -> (Tensor positions, Tensor count)",
     _fake_positions,
@@ -187,7 +169,7 @@ def _fake_postprocessing(
     return _fake_detections(anchors, scores, score_threshold, nms_threshold, max_detections)
 
 
-@_operator(
+@operator(
     _NNAPI,
     "detection_postprocessing(Tensor scores, Tensor deltas, Tensor anchors, float[4] weights, "
     "float score_threshold, float nms_threshold, int max_detections) -> (Tensor boxes, Tensor scores, Tensor labels)",
@@ -223,18 +205,11 @@ def detection_postprocessing(
 # ---- regions of feature maps
 
 
-def _fake_roi(
-    input: Tensor, boxes: Tensor, spatial_scale: float, pooled_height: int, pooled_width: int,
-    sampling_ratio: int = 0, aligned: bool = False,
-) -> Tensor:  # fmt: skip
-    return input.new_empty((boxes.shape[0], input.shape[1], pooled_height, pooled_width))
-
-
-@_operator(
+@operator(
     _NNAPI,
     "roi_align(Tensor input, Tensor boxes, float spatial_scale, int pooled_height, int pooled_width, "
     "int sampling_ratio) -> Tensor",
-    _fake_roi,
+    fake_regions,
 )
 def roi_align(
     input: Tensor, boxes: Tensor, spatial_scale: float, pooled_height: int, pooled_width: int,
@@ -249,10 +224,10 @@ def roi_align(
     )
 
 
-@_operator(
+@operator(
     _NNAPI,
     "roi_pool(Tensor input, Tensor boxes, float spatial_scale, int pooled_height, int pooled_width) -> Tensor",
-    _fake_roi,
+    fake_regions,
 )
 def roi_pool(
     input: Tensor, boxes: Tensor, spatial_scale: float, pooled_height: int, pooled_width: int
@@ -269,7 +244,7 @@ def _fake_keypoints(heatmaps: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor]:
     return heatmaps.new_empty((*shape, 2)), heatmaps.new_empty(shape)
 
 
-@_operator(
+@operator(
     _NNAPI,
     "heatmap_max_keypoint(Tensor heatmaps, Tensor boxes) -> (Tensor keypoints, Tensor scores)",
     _fake_keypoints,
@@ -277,66 +252,6 @@ def _fake_keypoints(heatmaps: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor]:
 def heatmap_max_keypoint(heatmaps_: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor]:
     """The highest places of square heat maps [N, K, S, S] in boxes [N, 4]: [N, K, 2] (x, y), and how high."""
     return heatmaps.highest(heatmaps_, boxes)
-
-
-# ---- torchvision's own
-
-
-def _roi_align(
-    input: Tensor, rois: Tensor, spatial_scale: float, pooled_height: int, pooled_width: int,
-    sampling_ratio: int, aligned: bool,
-) -> Tensor:  # fmt: skip
-    return regions.aligned(
-        input, rois, spatial_scale, pooled_height, pooled_width, sampling_ratio, aligned
-    )
-
-
-def _fake_roi_pool(
-    input: Tensor, rois: Tensor, spatial_scale: float, pooled_height: int, pooled_width: int
-) -> tuple[Tensor, Tensor]:
-    result = _fake_roi(input, rois, spatial_scale, pooled_height, pooled_width)
-    return result, torch.empty_like(result, dtype=torch.int32)
-
-
-def _fake_nms(dets: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:
-    count = torch.library.get_ctx().new_dynamic_size()
-    return dets.new_empty((count,), dtype=torch.int64)
-
-
-_TORCHVISION: list[tuple[str, Callable[..., Any], Callable[..., Any]]] = [
-    (
-        "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
-        suppressed,
-        _fake_nms,
-    ),
-    (
-        "roi_align(Tensor input, Tensor rois, float spatial_scale, SymInt pooled_height, "
-        "SymInt pooled_width, int sampling_ratio, bool aligned) -> Tensor",
-        _roi_align,
-        _fake_roi,
-    ),
-    (
-        "roi_pool(Tensor input, Tensor rois, float spatial_scale, SymInt pooled_height, "
-        "SymInt pooled_width) -> (Tensor, Tensor)",
-        regions.pooled,
-        _fake_roi_pool,
-    ),
-]
-
-
-def _define_torchvision() -> None:
-    """Defines what torchvision would, unless it does: an operator can be defined once only."""
-    if "torchvision" not in sys.modules and importlib.util.find_spec("torchvision") is not None:
-        try:
-            importlib.import_module("torchvision")
-        except Exception:
-            # Installed for another torch: its operators are missing, and are ours to define.
-            sys.modules.pop("torchvision", None)
-    library = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
-    for schema, function, fake in _TORCHVISION:
-        if not hasattr(torch.ops.torchvision, schema[: schema.index("(")]):
-            _operator(library, schema, fake)(function)
-    _LIBRARIES.append(library)
 
 
 def _check_one_image(tensor: Tensor) -> None:
@@ -350,4 +265,4 @@ def _padded(tensor: Tensor, count: int, value: float = 0) -> Tensor:
     return torch.cat([tensor, missing])
 
 
-_define_torchvision()
+torchvision_operators.define_missing()

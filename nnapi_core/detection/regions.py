@@ -95,6 +95,14 @@ def _averages(
     return (parts.sum(dim=(2, 4)) / (count[0] * count[1])).permute(0, 3, 1, 2).contiguous()
 
 
+def fake_regions(
+    input: Tensor, boxes: Tensor, spatial_scale: float, pooled_height: int, pooled_width: int,
+    sampling_ratio: int = 0, aligned: bool = False,
+) -> Tensor:  # fmt: skip
+    """The shape of what both operators return."""
+    return input.new_empty((boxes.shape[0], input.shape[1], pooled_height, pooled_width))
+
+
 def sample_positions(start: Tensor, extent: Tensor, parts: int, count: int) -> Tensor:
     """Where the samples along one axis lie, in cells: [N, parts * count]."""
     step = (extent / parts)[:, None]
@@ -122,12 +130,9 @@ def pooled(
     height, width = input.shape[-2:]
     shape = (len(rois), input.shape[1], pooled_height, pooled_width)
     result, where = input.new_zeros(shape), torch.full(shape, -1, dtype=torch.int32)
-    scaled = (rois[:, 1:] * spatial_scale).double()
-    # Halves are rounded away from zero, not to even as torch.round does.
-    cells = (scaled.sign() * (scaled.abs() + 0.5).floor()).int().tolist()
-    for k, (x1, y1, x2, y2) in enumerate(cells):
-        rows = _ranges(y1, y2, pooled_height, height)
-        columns = _ranges(x1, x2, pooled_width, width)
+    for k, (x1, y1, x2, y2) in enumerate(nearest_cells(rois[:, 1:], spatial_scale).tolist()):
+        rows = part_ends(y1, y2, pooled_height, height)
+        columns = part_ends(x1, x2, pooled_width, width)
         features = input[int(rois[k, 0])]
         for i, (top, bottom) in enumerate(rows):
             for j, (left, right) in enumerate(columns):
@@ -139,7 +144,14 @@ def pooled(
     return result, where
 
 
-def _ranges(first: int, last: int, parts: int, cells: int) -> list[tuple[int, int]]:
+def nearest_cells(coordinates: Tensor, scale: float) -> Tensor:
+    """As ``roi_pool`` rounds them: halves away from zero, not to even as torch.round does."""
+    scaled = (coordinates * scale).double()
+    return (scaled.sign() * (scaled.abs() + 0.5).floor()).int()
+
+
+def part_ends(first: int, last: int, parts: int, cells: int) -> list[tuple[int, int]]:
+    """Of a region from one cell to another, cut into parts: from where to where each is, within the map."""
     step = np.float32(max(last - first + 1, 1)) / np.float32(parts)
     ends = [
         (math.floor(np.float32(i) * step), math.ceil(np.float32(i + 1) * step))

@@ -110,7 +110,7 @@ class Lowerer:
             except Unsupported as refusal:
                 reason = refusal
         else:
-            reason = Unsupported(form, Reason.TYPES)
+            reason = Unsupported(found[0].in_floats or form, Reason.TYPES)
         self.operands.values[node] = self._lowered(found, node, None)
         self.floats[node] = reason
 

@@ -37,6 +37,8 @@ class Lowering:
     layout: Layout
     overrides: bool = False
     limitations: tuple[Limitation, ...] = ()
+    in_floats: str = ""
+    """Why it computes in floats among integers, where that is not for want of quantised operands."""
 
     @property
     def where(self) -> str:
@@ -70,6 +72,7 @@ def lowering(
     layout: Layout,
     overrides: bool = False,
     limitations: Sequence[Limitation] = (),
+    in_floats: str = "",
 ) -> Callable[[F], F]:
     """Marks a function as the lowering of ``overloads``.
 
@@ -78,11 +81,12 @@ def lowering(
     values for the rest. It returns a `Value`
     (a tuple of them for several results), or raises `Unsupported`. Its docstring begins with the schema of each
     overload, one a line. ``overrides=True`` takes an overload that another plugin claims; where it
-    refuses, the replaced lowering is asked.
+    refuses, the replaced lowering is asked. ``in_floats`` is what reports say of a call among integers whose
+    operands are floats, beyond that.
     """
 
     def mark(function: F) -> F:
-        record = Lowering(function, overloads, layout, overrides, tuple(limitations))
+        record = Lowering(function, overloads, layout, overrides, tuple(limitations), in_floats)
         setattr(function, _MARK, record)
         return function
 

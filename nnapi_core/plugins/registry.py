@@ -41,7 +41,7 @@ class Registry:
             plugins[name] = found
             for one in found:
                 one.check()
-                for overload in one.overloads:
+                for overload in map(_current, one.overloads):
                     claims.setdefault(overload, []).append((name, one))
             for split in _call(manager, name, plugin, "nnapi_decompositions"):
                 for overload in split.overloads:
@@ -60,6 +60,13 @@ class Registry:
 
     def passes_of(self, phase: Phase) -> tuple[Pass, ...]:
         return tuple(one for one in self.passes if one.phase is phase)
+
+
+def _current(overload: torch._ops.OpOverload) -> torch._ops.OpOverload:
+    """The operator as it is now: a library that was imported later may have defined it anew."""
+    packet = getattr(getattr(torch.ops, overload.namespace), overload._opname, None)
+    found: torch._ops.OpOverload = getattr(packet, overload._overloadname, overload)
+    return found
 
 
 def _call(manager: pluggy.PluginManager, name: str, plugin: Any, hook: str) -> Iterable[Any]:

@@ -1,4 +1,4 @@
-"""Regions of feature maps, held against torchvision's published semantics."""
+"""Averages of regions of feature maps, held against torchvision's published semantics."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from torch import Tensor
 import nnapi_core.detection.operators  # noqa: F401
 from nnapi_core.testing import Case, check_lowering, feature_levels
 from tests.ops.test_detection import some_boxes, supported
+from tests.ops.test_quantized import Grid, dtypes, grids, sandwich
 
 LEVELS = feature_levels(29)
 SCALES = st.sampled_from([1.0, 0.5, 0.25, 1 / 3])
@@ -73,6 +74,13 @@ def between(features: Tensor, y: float, x: float) -> Tensor:
     return upper * (1 - down) + lower * down
 
 
+def clipped(boxes: Tensor, height: int, width: int, scale: float) -> Tensor:
+    most = torch.tensor([width / scale, height / scale]).repeat(2)
+    within = boxes.clamp(min=0).minimum(most)
+    within[:, 2:] = torch.maximum(within[:, :2], within[:, 2:])
+    return within
+
+
 def slack(rois: Tensor, input: Tensor) -> float:
     """What rounding a place does to the value there: its error in cells times the steepest slope."""
     farthest = max(float(rois.abs().max()), max(input.shape[-2:]))
@@ -113,6 +121,57 @@ def test_roi_align_of_regions_anywhere(
 
 @settings(max_examples=25)
 @given(
+    st.tuples(st.integers(1, 2), st.integers(1, 3), st.integers(1, 9), st.integers(1, 9)),
+    st.integers(1, 7),
+    SCALES,
+    st.tuples(st.integers(1, 3), st.integers(1, 3), st.integers(-1, 3)),
+    st.booleans(),
+    st.booleans(),
+    st.integers(0, 2**16),
+    LEVELS,
+)
+def test_roi_align_of_known_regions(
+    shape: tuple[int, int, int, int],
+    count: int,
+    scale: float,
+    size: tuple[int, int, int],
+    aligned: bool,
+    within: bool,
+    seed: int,
+    level: int,
+) -> None:
+    """Wherever they lie, with or without a sampling ratio."""
+    input = feature_map(*shape, seed)
+    rois = some_rois(count, shape[0], max(shape[2:]) / scale, seed)
+    if within:
+        rois[:, 1:] = clipped(rois[:, 1:], shape[2], shape[3], scale)
+
+    def function(input: Tensor) -> Tensor:
+        return torch.ops.torchvision.roi_align(input, rois, scale, *size, aligned)
+
+    bound = slack(rois, input)
+    outcome = check_lowering(Case(function, (input,), level, terms=16, bound=bound))
+    supported(outcome)
+    assert outcome.converted is not None
+    if within and not aligned:
+        assert outcome.converted.report.operations["ROI_ALIGN"] == 1
+
+
+def test_known_regions_with_too_many_sampling_grids_are_refused() -> None:
+    sizes = torch.arange(1.0, 41.0)[:, None]
+    rois = torch.cat([torch.zeros(40, 1), -torch.ones(40, 2), sizes, sizes], dim=1)
+    outcome = check_lowering(
+        Case(
+            lambda i: torch.ops.torchvision.roi_align(i, rois, 1.0, 1, 1, 0, False),
+            (feature_map(1, 1, 9, 9, 0),),
+            29,
+        )
+    )
+    assert not outcome.supported and "numbers of samples" in outcome.reasons[0]
+
+
+@settings(max_examples=25)
+@given(
     st.tuples(st.just(1), st.integers(1, 3), st.integers(1, 9), st.integers(1, 9)),
     st.integers(1, 7),
     SCALES,
@@ -134,9 +193,7 @@ def test_roi_align_of_clipped_regions(
     def function(input: Tensor, boxes: Tensor) -> Tensor:
         return torch.ops.nnapi.roi_align(input, boxes, scale, *size)
 
-    most = torch.tensor([shape[3] / scale, shape[2] / scale]).repeat(2)
-    within = boxes.clamp(min=0).minimum(most)
-    within[:, 2:] = torch.maximum(within[:, :2], within[:, 2:])
+    within = clipped(boxes, shape[2], shape[3], scale)
     rois = torch.cat([torch.zeros(count, 1), within], dim=1)
     bound = slack(rois, input)
     plain = plain_align(input, rois, scale, *size, False)
@@ -157,84 +214,9 @@ def test_a_thin_region_at_the_border_counts_only_what_is_on_the_map() -> None:
         supported(check_lowering(case))
     rois = torch.cat([torch.zeros(3, 1), boxes], dim=1)
     theirs = torch.ops.torchvision.roi_align(input, rois, 1.0, 3, 3, 2, False)
-    assert torch.equal(torch.ops.nnapi.roi_align(input, boxes, 1.0, 3, 3, 2), theirs)
+    ours = torch.ops.nnapi.roi_align(input, boxes, 1.0, 3, 3, 2)
+    assert torch.allclose(ours, theirs, atol=1e-5)
     assert not theirs[2, :, 1:, 1:].any()
-
-
-def plain_pool(input: Tensor, rois: Tensor, scale: float, height: int, width: int) -> Tensor:
-    def rounded(value: float) -> int:
-        return math.floor(abs(value) + 0.5) * (1 if value >= 0 else -1)
-
-    out = torch.zeros(len(rois), input.shape[1], height, width)
-    for n, roi in enumerate(rois):
-        x1, y1, x2, y2 = (rounded(float(one * scale)) for one in roi[1:])
-        w, h = (torch.tensor(max(one + 1, 1) * 1.0) for one in (x2 - x1, y2 - y1))
-        for p in range(height):
-            for q in range(width):
-                top, bottom = (
-                    math.floor(p * (h / height)) + y1,
-                    math.ceil((p + 1) * (h / height)) + y1,
-                )
-                left, right = (
-                    math.floor(q * (w / width)) + x1,
-                    math.ceil((q + 1) * (w / width)) + x1,
-                )
-                part = input[
-                    int(roi[0]), :, max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)
-                ]
-                if part.numel():
-                    out[n, :, p, q] = part.flatten(1).max(dim=1).values
-    return out
-
-
-@settings(max_examples=25)
-@given(
-    st.tuples(st.integers(1, 3), st.integers(1, 9), st.integers(1, 9)),
-    st.integers(1, 7),
-    st.sampled_from([1.0, 0.5, 0.25]),
-    st.tuples(st.integers(1, 3), st.integers(1, 3)),
-    st.integers(0, 2**16),
-    LEVELS,
-)
-def test_roi_pool_of_clipped_regions(
-    shape: tuple[int, int, int],
-    count: int,
-    scale: float,
-    size: tuple[int, int],
-    seed: int,
-    level: int,
-) -> None:
-    input = feature_map(1, *shape, seed)
-    rois = some_rois(count, 1, max(shape[1:]) / scale, seed)
-    theirs = torch.ops.torchvision.roi_pool(input, rois, scale, *size)
-    assert torch.equal(theirs[0], plain_pool(input, rois, scale, *size))
-    at = theirs[1].flatten(2).long()
-    taken = input[0].flatten(1).expand(count, -1, -1).gather(2, at.clamp(min=0))
-    assert torch.equal(torch.where(at < 0, 0.0, taken), theirs[0].flatten(2))
-
-    def function(input: Tensor, boxes: Tensor) -> Tensor:
-        return torch.ops.nnapi.roi_pool(input, boxes, scale, *size)
-
-    supported(check_lowering(Case(function, (input, rois[:, 1:]), level)))
-
-
-def test_roi_pool_takes_regions_that_are_known_to_be_on_the_map() -> None:
-    input = feature_map(2, 3, 6, 5, 1)
-    rois = torch.tensor([[0.0, 0.0, 0.0, 4.0, 4.0], [1.0, 2.0, 1.0, 5.0, 6.0]])
-
-    def pooled(rois: Tensor) -> Case:
-        return Case(lambda i: torch.ops.torchvision.roi_pool(i, rois, 1.0, 2, 2)[0], (input,), 29)
-
-    supported(check_lowering(pooled(rois)))
-    outcome = check_lowering(pooled(rois + torch.tensor([0.0, 2.0, 2.0, 2.0, 2.0])))
-    assert not outcome.supported and "leave the map" in outcome.reasons[0]
-
-
-def test_roi_pool_refuses_what_it_cannot_know() -> None:
-    args = (feature_map(1, 1, 4, 4, 0), torch.tensor([[0.0, 0.0, 0.0, 2.0, 2.0]]))
-    pool = torch.ops.torchvision.roi_pool
-    for function in (lambda i, r: pool(i, r, 1.0, 2, 2)[0], lambda i, r: pool(i, r, 1.0, 2, 2)):
-        assert not check_lowering(Case(function, args, 29)).supported
 
 
 @pytest.mark.parametrize("level", [27, 28])
@@ -244,3 +226,82 @@ def test_levels_without_detection_refuse(level: int) -> None:
         Case(lambda i, b: torch.ops.nnapi.roi_align(i, b, 1.0, 2, 2, 2), args, level)
     )
     assert not outcome.supported
+
+
+# ---- in integers
+
+
+def eighths(count: int, height: int, width: int, scale: float, seed: int) -> Tensor:
+    """Regions on a map, of a cell or more, whose corners are eighths of a pixel."""
+    generator = torch.Generator().manual_seed(seed)
+    cell = round(8 / scale)
+    sides = []
+    for cells in (width, height):
+        low = torch.randint((cells - 1) * cell + 1, (count,), generator=generator)
+        room = cells * cell - low - cell
+        extent = (torch.rand(count, generator=generator) * (room + 1)).long() + cell
+        sides.append((low, low + extent))
+    (x1, x2), (y1, y2) = sides
+    return torch.stack([x1, y1, x2, y2], dim=1) / 8
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    st.data(),
+    dtypes,
+    st.tuples(st.integers(1, 2), st.integers(1, 3), st.integers(1, 9), st.integers(1, 9)),
+    st.integers(1, 6),
+    st.sampled_from([1.0, 0.5, 0.0625]),
+    st.tuples(st.integers(1, 3), st.integers(1, 3), st.integers(0, 3)),
+    st.integers(0, 2**16),
+    st.sampled_from([29, 30]),
+)
+def test_roi_align_of_known_regions_in_integers(
+    data: st.DataObject,
+    dtype: torch.dtype,
+    shape: tuple[int, int, int, int],
+    count: int,
+    scale: float,
+    size: tuple[int, int, int],
+    seed: int,
+    level: int,
+) -> None:
+    images = torch.randint(shape[0], (count, 1), generator=torch.Generator().manual_seed(seed))
+    rois = torch.cat([images.float(), eighths(count, *shape[2:], scale, seed)], dim=1)
+
+    def function(x: Tensor) -> Tensor:
+        return torch.ops.torchvision.roi_align(x, rois, scale, *size, False)
+
+    grid = data.draw(grids(dtype))
+    assert not sandwich(function, [grid], [shape], seed, level)
+
+
+def test_what_integers_do_not_hold_is_an_island() -> None:
+    """Regions that the model computes; ones too fine for 16 bits; thin ones at the border."""
+    shape, grid = (1, 2, 6, 6), Grid(0.1, 128, torch.uint8)
+    align = torch.ops.nnapi.roi_align
+
+    def of_computed(x: Tensor) -> Tensor:
+        return align(x, x[0, 0, :3, :4] * 2.0, 1.0, 2, 2, 2)
+
+    reasons = sandwich(of_computed, [grid], [shape], 0, 29, grid)
+    assert any("eighths of a pixel" in reason for reason in reasons), reasons
+    for box, reason in (
+        ([0.1, 0.0, 3.0, 3.0], "16 bits"),
+        ([5.75, 1.0, 6.0, 4.0], "thinner than a cell"),
+    ):
+        boxes = torch.tensor([box])
+        (island,) = sandwich(
+            lambda x, boxes=boxes: align(x, boxes, 1.0, 2, 2, 2), [grid], [shape], 0, 29, grid
+        )
+        assert reason in island
+    rois = torch.tensor([[0.0, -2.0, -2.0, 3.0, 3.0]])
+    (island,) = sandwich(
+        lambda x: torch.ops.torchvision.roi_align(x, rois, 1.0, 2, 2, 2, False),
+        [grid],
+        [shape],
+        0,
+        29,
+        grid,
+    )
+    assert "leave the map" in island
