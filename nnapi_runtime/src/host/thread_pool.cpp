@@ -4,18 +4,18 @@
 
 #include <algorithm>
 #include <atomic>
-#include <condition_variable>
 #include <cstdlib>
-#include <mutex>
+#include <exception>
 #include <thread>
-#include <vector>
 
+#include "host/pieces.h"
 #include "host/thread_limit.h"
+#include "host/worker.h"
 
 namespace nnapi::host {
 namespace {
 
-constexpr int kMaxThreads = 256;
+constexpr int kMaxThreads = Pieces::kMaxThreads;
 
 thread_local bool t_inside = false;  // this thread is computing a piece already
 thread_local int t_limit = 0;        // 0: none
@@ -28,87 +28,45 @@ int default_size() {
   return std::clamp<int>(std::thread::hardware_concurrency(), 1, kMaxThreads);
 }
 
-// What one run() hands to the workers. Pieces are taken by counting up `next`.
-struct Job {
-  ThreadPool::Body body = nullptr;
-  void* context = nullptr;
-  int64_t count = 0, grain = 1;
-  std::atomic<int64_t> next{0};
-
-  void work() {
-    for (;;) {
-      const int64_t begin = next.fetch_add(grain, std::memory_order_relaxed);
-      if (begin >= count) return;
-      body(context, begin, std::min(begin + grain, count));
-    }
-  }
-};
-
-// Waits for the condition for some tens of microseconds: being woken takes as long, and the next
-// operation mostly comes sooner.
-template <class Condition>
-void spin_until(Condition condition) {
-  for (int i = 0; i < 3000 && !condition(); ++i) {
-#if defined(__x86_64__)
-    __builtin_ia32_pause();
-#else
-    std::this_thread::yield();
-#endif
-  }
-}
-
-// The threads beside the callers. One job at a time: a second caller finds `busy` locked, and
-// computes alone. A caller that has done all pieces itself does not wait for threads that have not
-// woken up yet.
+// The threads beside the callers. One caller at a time has them.
 class Workers {
  public:
-  std::mutex busy;
+  // Are they this caller's, until release()?
+  bool acquire() { return !busy_.exchange(true, std::memory_order_acquire); }
+  void release() { busy_.store(false, std::memory_order_release); }
 
-  void run(Job& job, int helpers) {
-    {
-      std::lock_guard lock(mutex_);
-      while (static_cast<int>(threads_.size()) < helpers)
-        threads_.emplace_back([this] { serve(); });
-      job_ = &job;
-      open_ = helpers;
-    }
-    for (int i = 0; i < helpers; ++i) wake_.notify_one();
+  // What is done by the caller and at most `helpers` more: all pieces, on return. Workers that have
+  // not woken up when the last piece is taken are not waited for.
+  void run(int64_t count, int64_t grain, ThreadPool::Body body, void* context, int helpers) {
+    helpers = make(helpers);
+    pieces_.set(count, grain, body, context, helpers + 1);
+    for (int i = 0; i < helpers; ++i) workers_[i]->call();
     t_inside = true;
-    job.work();
+    pieces_.work(0);
     t_inside = false;
-    {
-      std::lock_guard lock(mutex_);
-      open_ = 0;
-    }
-    spin_until([this] { return working_ == 0; });
-    std::unique_lock lock(mutex_);
-    done_.wait(lock, [this] { return working_ == 0; });
+    for (int i = 0; i < helpers; ++i) workers_[i]->join();
   }
 
  private:
-  [[noreturn]] void serve() {
-    t_inside = true;
-    for (;;) {
-      spin_until([this] { return open_ > 0; });
-      std::unique_lock lock(mutex_);
-      wake_.wait(lock, [this] { return open_ > 0; });
-      --open_;
-      ++working_;
-      Job* job = job_;
-      lock.unlock();
-      job->work();
-      lock.lock();
-      if (--working_ == 0) done_.notify_one();
+  // Of as many workers, those that the system has threads for.
+  int make(int wanted) {
+    for (; made_ < wanted; ++made_) {
+      try {
+        workers_[made_] = new Worker([this, self = made_ + 1] {
+          t_inside = true;
+          pieces_.work(self);
+        });
+      } catch (const std::exception&) {
+        return made_;
+      }
     }
+    return wanted;
   }
 
-  // All are changed under the mutex alone; the counters are atomic for those who spin.
-  std::mutex mutex_;
-  std::condition_variable wake_, done_;
-  std::vector<std::thread> threads_;
-  Job* job_ = nullptr;
-  std::atomic<int> open_{0};     // how many threads may still join the job
-  std::atomic<int> working_{0};  // how many have joined, and not finished
+  std::atomic<bool> busy_{false};
+  int made_ = 0;
+  Worker* workers_[kMaxThreads] = {};
+  Pieces pieces_;
 };
 
 // Never destroyed: its threads may be waiting while the process ends. A forked child has no threads
@@ -144,18 +102,18 @@ int ThreadPool::size() const {
 
 void ThreadPool::run(int64_t count, int64_t grain, Body body, void* context) {
   if (count <= 0) return;
-  Job job;
-  job.body = body;
-  job.context = context;
-  job.count = count;
-  job.grain = std::max<int64_t>(grain, 1);
-  const int64_t pieces = (count + job.grain - 1) / job.grain;
-  const int helpers = static_cast<int>(std::min<int64_t>(pieces, size()) - 1);
-  if (helpers <= 0 || t_inside) return job.work();
-  Workers& pool = workers();
-  std::unique_lock holding(pool.busy, std::try_to_lock);
-  if (!holding.owns_lock()) return job.work();
-  pool.run(job, helpers);
+  grain = std::clamp<int64_t>(grain, 1, count);
+  if (count > grain && !t_inside) {
+    const int64_t pieces = Pieces::number_of(count, grain);
+    const int helpers = static_cast<int>(std::min<int64_t>(pieces, size()) - 1);
+    Workers& pool = workers();
+    if (helpers > 0 && pool.acquire()) {
+      pool.run(count, grain, body, context, helpers);
+      return pool.release();
+    }
+  }
+  for (int64_t begin = 0; begin < count; begin += grain)
+    body(context, begin, begin + std::min(grain, count - begin));
 }
 
 ThreadPool& ThreadPool::instance() {
