@@ -41,11 +41,13 @@ class Grid:
         return quantized.dequantize_per_tensor(integers, *self.arguments)
 
     def sample(self, shape: tuple[int, ...], seed: int) -> torch.Tensor:
-        """Numbers of the whole range, some beyond it."""
+        """Numbers of the whole range, some beyond it; none lies so near the middle of two integers that it could
+        become either, which a steep function would make many steps of."""
         low = self.arguments[2]
         generator = torch.Generator().manual_seed(seed)
-        integers = torch.rand(shape, generator=generator) * 265 + low - 5
-        return (integers - self.zero_point) * self.scale
+        integers = torch.randint(low - 5, low + 261, shape, generator=generator)
+        between = torch.rand(shape, generator=generator) * 0.98 - 0.49
+        return (integers - self.zero_point + between) * self.scale
 
     @classmethod
     def holding(cls, x: torch.Tensor, dtype: torch.dtype, share: float = 1.0) -> Grid:
