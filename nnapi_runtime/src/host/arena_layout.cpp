@@ -7,18 +7,23 @@ namespace {
 
 class Layout {
  public:
-  Layout(const Model& model, const std::vector<Step>& steps, const std::vector<StepGroup>& groups)
-      : model_(model), steps_(steps), source_(model.operands().size()), lives_(source_.size()) {
+  Layout(const Model& model, const std::vector<Step>& steps, const StepGroups& groups)
+      : model_(model),
+        steps_(steps),
+        slots_(groups.slots),
+        source_(model.operands().size()),
+        lives_(source_.size()),
+        use_(source_.size(), kNoUse) {
     find_sources();
     find_lives();
-    use_.assign(source_.size(), kNoUse);
-    for (const StepGroup& group : groups) {
-      share_within(group);
-      widen(group);
-    }
-    for (uint32_t i = 0; i < source_.size(); ++i)
-      if (is_planned(i) && source_[i] == i && use_[i] == kNoUse)
+    for (const StepGroup& group : groups.groups) widen(group);
+    for (uint32_t i = 0; i < source_.size(); ++i) {
+      if (!is_planned(i) || source_[i] != i) continue;
+      if (slots_[i] == kNoSlot)
         use_[i] = add(bytes_of(i), lives_[i].first, lives_[i].last);
+      else
+        saved_bytes_ += bytes_of(i);
+    }
   }
 
   ArenaLayout place() {
@@ -30,7 +35,9 @@ class Layout {
     const MemoryPlan plan = plan_memory(uses_);
     layout.operands.assign(source_.size(), Program::kNotPlanned);
     for (uint32_t i = 0; i < source_.size(); ++i)
-      if (is_planned(i)) layout.operands[i] = plan.offsets[use_[source_[i]]];
+      if (is_planned(i))
+        layout.operands[i] =
+            slots_[i] == kNoSlot ? plan.offsets[use_[source_[i]]] : Program::kInBlocks;
     layout.scratch.assign(steps_.size(), 0);
     for (uint32_t i = 0; i < steps_.size(); ++i)
       if (scratch_use[i] != kNoUse) layout.scratch[i] = plan.offsets[scratch_use[i]];
@@ -85,38 +92,7 @@ class Layout {
     }
   }
 
-  bool is_within(const StepGroup& group, uint32_t operand) const {
-    const Life& life = lives_[operand];
-    return is_planned(operand) && source_[operand] == operand && life.first >= group.first &&
-           life.first != kNever && life.last <= group.last;
-  }
-
-  // Each takes memory that an earlier one no longer needs. Never that of an input of the same step:
-  // loops that compute in place are not made vectors of.
-  void share_within(const StepGroup& group) {
-    std::vector<size_t> free;
-    for (uint32_t i = group.first; i <= group.last; ++i) {
-      const uint32_t output = steps_[i].operation->outputs[0];
-      if (is_within(group, output)) {
-        const size_t bytes = bytes_of(output);
-        const auto found = std::find_if(free.begin(), free.end(),
-                                        [&](size_t use) { return uses_[use].bytes == bytes; });
-        if (found != free.end()) {
-          use_[output] = *found;
-          free.erase(found);
-          saved_bytes_ += bytes;
-        } else {
-          use_[output] = add(bytes, group.first, group.last);
-        }
-      }
-      for (uint32_t input : steps_[i].operation->inputs)
-        if (lives_[input].last == i && is_within(group, input) && use_[input] != kNoUse &&
-            std::find(free.begin(), free.end(), use_[input]) == free.end())
-          free.push_back(use_[input]);
-    }
-  }
-
-  // What else the group uses is needed from its first step to its last.
+  // What the group uses is needed from its first step to its last.
   void widen(const StepGroup& group) {
     const auto stretch = [&](uint32_t operand) {
       Life& life = lives_[source_[operand]];
@@ -132,6 +108,7 @@ class Layout {
 
   const Model& model_;
   const std::vector<Step>& steps_;
+  const std::vector<int8_t>& slots_;
   std::vector<uint32_t> source_;  // by operand: the one whose memory it has
   std::vector<Life> lives_;       // of sources
   std::vector<size_t> use_;       // of sources: their number in uses_
@@ -142,7 +119,7 @@ class Layout {
 }  // namespace
 
 ArenaLayout lay_out_arena(const Model& model, const std::vector<Step>& steps,
-                          const std::vector<StepGroup>& groups) {
+                          const StepGroups& groups) {
   return Layout(model, steps, groups).place();
 }
 

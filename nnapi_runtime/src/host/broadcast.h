@@ -6,7 +6,6 @@
 #include <array>
 #include <cstdint>
 
-#include "host/map_elements.h"
 #include "host/operation.h"
 
 namespace nnapi::host {
@@ -22,6 +21,8 @@ class Broadcast {
   Broadcast(const Shape& a, const Shape& b);
 
   size_t count() const { return count_; }
+  // Is all of the output one run?
+  bool is_single_run() const { return depth_ == 1; }
   // Along a run, does the operand advance with the output, or is its value the same for all of it?
   bool a_advances() const { return loops_[0].a_stride != 0; }
   bool b_advances() const { return loops_[0].b_stride != 0; }
@@ -64,28 +65,5 @@ class Broadcast {
   uint32_t depth_ = 1;
   size_t count_ = 1;
 };
-
-// out[i] = f(a[i], b[i]) with broadcasting.
-template <class In, class Out, class F>
-void map_broadcast(const Node& node, const Broadcast& shape, const In* a, const In* b, Out* out,
-                   F f, int64_t grain = kElementGrain) {
-  auto run = [=, &shape](size_t at, size_t a_at, size_t b_at, size_t n) {
-    const In* x = a + a_at;
-    const In* y = b + b_at;
-    Out* z = out + at;
-    const F g = f;  // a local: stores of bytes could change anything that lies in memory
-    if (shape.a_advances() && shape.b_advances()) {
-      for (size_t i = 0; i < n; ++i) z[i] = g(x[i], y[i]);
-    } else if (shape.a_advances()) {
-      const In repeated = *y;
-      for (size_t i = 0; i < n; ++i) z[i] = g(x[i], repeated);
-    } else {
-      const In repeated = *x;
-      for (size_t i = 0; i < n; ++i) z[i] = g(repeated, y[i]);
-    }
-  };
-  for_elements(node, shape.count(), grain,
-               [&](int64_t begin, int64_t end) { shape.for_runs(begin, end, run); });
-}
 
 }  // namespace nnapi::host

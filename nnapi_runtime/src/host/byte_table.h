@@ -63,12 +63,13 @@ inline std::unique_ptr<Prepared> prepare_requantized(const Tensor& a, const Tens
 
 // For run, with what prepare_table made.
 inline void map_table(const Node& node, const Prepared* prepared) {
-  const uint8_t* table = static_cast<const PreparedTable*>(prepared)->table.data();
-  const auto* in = node.in(0).as<uint8_t>();
-  auto* out = node.out(0).as<uint8_t>();
-  for_elements(node, node.out(0).count(), kElementGrain, [=](int64_t begin, int64_t end) {
-    look_up_bytes(table, in + begin, out + begin, end - begin);
-  });
+  const uint8_t* const table = static_cast<const PreparedTable*>(prepared)->table.data();
+  const StretchLoop look_up = [](const void* f, const void* in, const void*, void* out, int64_t n) {
+    look_up_bytes(*static_cast<const uint8_t* const*>(f), static_cast<const uint8_t*>(in),
+                  static_cast<uint8_t*>(out), n);
+  };
+  map_stretches(node, look_up, node.out(0).count(), node.in(0).as<uint8_t>(),
+                node.out(0).as<uint8_t>(), table, kElementGrain);
 }
 
 }  // namespace nnapi::host

@@ -1,12 +1,12 @@
 #include "host/frame.h"
 
 #include <algorithm>
-#include <atomic>
+#include <cmath>
 #include <cstring>
+#include <numeric>
 
 #include "host/control_flow.h"
-#include "host/element_range.h"
-#include "host/step_groups.h"
+#include "host/element_group.h"
 #include "host/thread_pool.h"
 #include "host/validation.h"
 
@@ -115,6 +115,10 @@ void Frame::place(uint32_t operand, bool bounded) {
     return;
   }
   const size_t offset = program_.arena_offset(operand);
+  if (as_planned_ && offset == Program::kInBlocks) {
+    tensor.data = nullptr;
+    return;
+  }
   if (as_planned_ && offset != Program::kNotPlanned && !bounded)
     tensor.data = static_cast<uint8_t*>(arena_.data()) + offset;
   else
@@ -172,8 +176,7 @@ Status Frame::run(const RunContext& context) {
     failure_ = {"an output buffer is too small", -1};
     return kTooSmall;
   }
-  // Profiles tell the steps apart.
-  if (Status status = run_steps(context, all_planned && context.profile == nullptr)) return status;
+  if (Status status = run_steps(context)) return status;
   bound_as_planned_ = all_planned;
   for (uint32_t i = 0; i < outputs_.size(); ++i)
     if (outputs_[i].copy_back) std::memcpy(outputs_[i].data, output(i).data, byte_count(output(i)));
@@ -182,12 +185,12 @@ Status Frame::run(const RunContext& context) {
   return kTooSmall;
 }
 
-Status Frame::run_steps(const RunContext& context, bool in_groups) {
+Status Frame::run_steps(const RunContext& context) {
   const auto& steps = program_.steps();
   for (uint32_t i = 0; i < steps.size(); ++i) {
-    if (in_groups && steps[i].group_last != 0) {
-      if (Status status = run_group(i, steps[i].group_last, context)) return status;
-      i = steps[i].group_last;
+    if (as_planned_ && steps[i].group) {
+      if (Status status = run_group(i, context)) return status;
+      i = steps[i].group->last_step();
     } else if (Status status = run_step(steps[i], context)) {
       return status;
     }
@@ -195,28 +198,25 @@ Status Frame::run_steps(const RunContext& context, bool in_groups) {
   return kOk;
 }
 
-Status Frame::run_group(uint32_t first, uint32_t last, const RunContext& context) {
+Status Frame::run_group(uint32_t first, const RunContext& context) {
   const auto& steps = program_.steps();
+  const ElementGroup& group = *steps[first].group;
   // What may keep the first step from running is the same for all: the deadline.
   if (has_passed(context.deadline)) return run_step(steps[first], context);
-  const int64_t count = static_cast<int64_t>(tensors_[steps[first].operation->outputs[0]].count());
-  constexpr int64_t kSteps = 8;  // on one block are worth a thread
-  const int64_t grain = 1 + kSteps / (last - first + 1);
-  std::atomic<Status> result{kOk};
-  parallel_for(
-      ThreadPool::instance(), (count + kGroupBlock - 1) / kGroupBlock, grain,
-      [&](int64_t begin, int64_t end) {
-        for (int64_t block = begin; block < end; ++block) {
-          const ElementRange range{block * kGroupBlock, std::min((block + 1) * kGroupBlock, count)};
-          const ElementRangeScope scope(range);
-          for (uint32_t i = first; i <= last; ++i)
-            if (Status status =
-                    steps[i].implementation->run(nodes_[steps[i].number], steps[i].prepared.get()))
-              result = status;
-        }
-      });
-  if (result != kOk) failure_ = {"a group of elementwise operations failed", -1};
-  return result;
+  if (context.profile == nullptr) {
+    group.run(tensors_.data(), ThreadPool::instance(), nullptr);
+    return kOk;
+  }
+  // Each step's share of the time is what it had of the first block's.
+  std::vector<uint64_t> times(group.last_step() - first + 1);
+  const Clock::time_point start = Clock::now();
+  group.run(tensors_.data(), ThreadPool::instance(), times.data());
+  const auto all = static_cast<double>((Clock::now() - start).count());
+  const auto sum = static_cast<double>(std::accumulate(times.begin(), times.end(), uint64_t{1}));
+  for (size_t i = 0; i < times.size(); ++i)
+    context.profile[steps[first + i].number] =
+        static_cast<uint64_t>(std::ceil(all * static_cast<double>(times[i]) / sum));
+  return kOk;
 }
 
 Status Frame::run_step(const Step& step, const RunContext& context) {

@@ -65,9 +65,9 @@ class Frame {
   void bind();
   Status check_inputs();
   void bind_planned(uint32_t operand);
-  Status run_steps(const RunContext& context, bool in_groups);
+  Status run_steps(const RunContext& context);
   Status run_step(const Step& step, const RunContext& context);
-  Status run_group(uint32_t first, uint32_t last, const RunContext& context);
+  Status run_group(uint32_t first, const RunContext& context);
   Status run_unplanned(const Step& step, std::string* message);
   Status infer_and_prepare(const Step& step, const Prepared** prepared, std::string* message);
   bool remembers(const Step& step, const Remembered& memory) const;

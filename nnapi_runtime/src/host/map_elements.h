@@ -3,9 +3,8 @@
 
 #include <cstdint>
 
-#include "host/element_range.h"
+#include "host/element_loop.h"
 #include "host/operation.h"
-#include "host/vector_loop.h"
 
 namespace nnapi::host {
 
@@ -13,26 +12,73 @@ namespace nnapi::host {
 constexpr int64_t kElementGrain = 65536;  // of arithmetic
 constexpr int64_t kCostlyGrain = 8192;    // of functions that take tens of instructions
 
-// Calls body(begin, end) for elements [0, count), or for those that this thread is to compute.
-template <class F>
-void for_elements(const Node& node, size_t count, int64_t grain, F&& body) {
-  if (const ElementRange* part = element_range())
-    with_widest_vectors([&] { body(part->begin, part->end); });
-  else
-    parallel_loop(node.pool(), static_cast<int64_t>(count), grain, body);
+template <class F, class In, class Out>
+void unary_stretch(const void* f, const void* a, const void*, void* out, int64_t n) {
+  // Locals: stores of bytes could change anything that lies in memory.
+  const F g = *static_cast<const F*>(f);
+  const In* const x = static_cast<const In*>(a);
+  Out* const y = static_cast<Out*>(out);
+  for (int64_t i = 0; i < n; ++i) y[i] = g(x[i]);
 }
 
-// out[i] = f(in[i]) for i in [0, count).
+// An operand that does not advance is the same for all of the stretch.
+template <class F, class In, class Out, bool kAAdvances, bool kBAdvances>
+void binary_stretch(const void* f, const void* a, const void* b, void* out, int64_t n) {
+  const F g = *static_cast<const F*>(f);
+  const In* const x = static_cast<const In*>(a);
+  const In* const y = static_cast<const In*>(b);
+  Out* const z = static_cast<Out*>(out);
+  if constexpr (kAAdvances && kBAdvances) {
+    for (int64_t i = 0; i < n; ++i) z[i] = g(x[i], y[i]);
+  } else if constexpr (kAAdvances) {
+    const In repeated = *y;
+    for (int64_t i = 0; i < n; ++i) z[i] = g(x[i], repeated);
+  } else {
+    const In repeated = *x;
+    for (int64_t i = 0; i < n; ++i) z[i] = g(repeated, y[i]);
+  }
+}
+
+// out[i] = f(in[i]) for i in [0, count), by a loop over stretches.
+template <class In, class Out, class F>
+void map_stretches(const Node& node, StretchLoop loop, size_t count, const In* in, Out* out,
+                   const F& f, int64_t grain) {
+  if (ElementLoop* asked = asked_for_loop()) {
+    *asked =
+        ElementLoop(loop, f, nullptr, grain, std::type_identity<In>{}, std::type_identity<Out>{});
+    return;
+  }
+  parallel_for(node.pool(), static_cast<int64_t>(count), grain, [&](int64_t begin, int64_t end) {
+    loop(&f, in + begin, nullptr, out + begin, end - begin);
+  });
+}
+
 template <class In, class Out, class F>
 void map_elements(const Node& node, size_t count, const In* in, Out* out, F f,
                   int64_t grain = kElementGrain) {
-  for_elements(node, count, grain, [=](int64_t begin, int64_t end) {
-    // Locals: stores of bytes could change anything that lies in memory.
-    const In* const x = in;
-    Out* const y = out;
-    const F g = f;
-    for (int64_t i = begin; i < end; ++i) y[i] = g(x[i]);
-  });
+  map_stretches(node, for_widest_vectors<unary_stretch<F, In, Out>>(), count, in, out, f, grain);
+}
+
+// out[i] = f(a[i], b[i]) with broadcasting.
+template <class In, class Out, class F>
+void map_broadcast(const Node& node, const Broadcast& shape, const In* a, const In* b, Out* out,
+                   F f, int64_t grain = kElementGrain) {
+  const StretchLoop loop = shape.a_advances() && shape.b_advances()
+                               ? for_widest_vectors<binary_stretch<F, In, Out, true, true>>()
+                           : shape.a_advances()
+                               ? for_widest_vectors<binary_stretch<F, In, Out, true, false>>()
+                               : for_widest_vectors<binary_stretch<F, In, Out, false, true>>();
+  if (ElementLoop* asked = asked_for_loop()) {
+    *asked =
+        ElementLoop(loop, f, &shape, grain, std::type_identity<In>{}, std::type_identity<Out>{});
+    return;
+  }
+  parallel_for(node.pool(), static_cast<int64_t>(shape.count()), grain,
+               [&](int64_t begin, int64_t end) {
+                 shape.for_runs(begin, end, [&](size_t at, size_t a_at, size_t b_at, size_t n) {
+                   loop(&f, a + a_at, b + b_at, out + at, static_cast<int64_t>(n));
+                 });
+               });
 }
 
 }  // namespace nnapi::host

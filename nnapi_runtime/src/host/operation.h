@@ -94,8 +94,8 @@ struct Operation {
   // The first dimension that infer gives its outputs is only an upper bound; run writes the true
   // shape into out(i).shape (BOX_WITH_NMS_LIMIT and its like).
   bool bounded_outputs = false;
-  // Every element of the only output depends on the inputs' elements at its place alone, and run
-  // computes those of element_range() only (as the loops of map_elements.h and broadcast.h do).
+  // All that run does is one call of map_elements.h, with what it knows from shapes, constant
+  // scalars and `prepared`, on inputs 0 and 1. (Not so with an input that has scales by channel.)
   bool elementwise = false;
   // Output 0 has the elements of input 0 in the same order. Run does nothing where they lie in the
   // same place.

@@ -1,9 +1,14 @@
 #include "host/program.h"
 
+#include <algorithm>
+
 #include "host/arena_layout.h"
+#include "host/element_group.h"
+#include "host/element_loop.h"
 #include "host/error.h"
 #include "host/frame.h"
 #include "host/node.h"
+#include "host/operand_types.h"
 #include "host/step_groups.h"
 #include "host/validation.h"
 
@@ -12,7 +17,22 @@ namespace {
 
 constexpr size_t kKeptFrames = 64;
 
+// Does the operation run as one loop that needs nothing but the elements of its inputs?
+bool is_one_loop(const Operation& implementation, const Model& model,
+                 const OperationNode& operation) {
+  return implementation.elementwise && std::ranges::all_of(operation.inputs, [&](uint32_t input) {
+           const Operand& operand = model.operands()[input];
+           if (is_tensor_type(operand.type))
+             return operand.type != ANEURALNETWORKS_TENSOR_QUANT8_SYMM_PER_CHANNEL;
+           return operand.lifetime == Lifetime::kConstant || operand.lifetime == Lifetime::kOmitted;
+         });
+}
+
 }  // namespace
+
+Step::Step() = default;
+Step::Step(Step&&) noexcept = default;
+Step::~Step() = default;
 
 Program::Program(std::shared_ptr<const Model> model) : model_(std::move(model)) {}
 Program::~Program() = default;
@@ -27,8 +47,9 @@ Status Program::build(std::shared_ptr<const Model> model, bool relaxed, const De
   built->relaxed_ = relaxed;
   for (uint32_t number : model->run_order())
     if (Status status = built->add_step(number, deadline, programs)) return status;
-  if (Status status = built->prepare_steps(deadline)) return status;
-  built->plan();
+  std::vector<ElementLoop> loops;
+  if (Status status = built->prepare_steps(deadline, &loops)) return status;
+  built->plan(std::move(loops));
   built->frames_.reserve(kKeptFrames);
   programs->emplace(model.get(), built);
   *program = std::move(built);
@@ -55,27 +76,34 @@ Status Program::add_step(uint32_t number, const Deadline& deadline, ProgramMap* 
   return kOk;
 }
 
-Status Program::prepare_steps(const Deadline& deadline) {
+Status Program::prepare_steps(const Deadline& deadline, std::vector<ElementLoop>* loops) {
+  loops->resize(steps_.size());
   std::vector<Tensor> tensors = model_->shapes().tensors;
   NodeTable nodes(*model_, tensors.data(), relaxed_);
-  for (Step& step : steps_) {
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    Step& step = steps_[i];
     if (has_passed(deadline))
       return fail(ANEURALNETWORKS_MISSED_DEADLINE_TRANSIENT,
                   "Compilation_finish: out of time before operation %u (%s)", step.number,
                   step.operation->entry->name);
-    if (!step.fixed || step.implementation->prepare == nullptr) continue;
+    if (!step.fixed) continue;
+    const Node& node = nodes[step.number];
     nodes.clear_message();
-    step.prepared = step.implementation->prepare(nodes[step.number]);
+    if (step.implementation->prepare) step.prepared = step.implementation->prepare(node);
     if (nodes.message()[0] != '\0')
       return refuse(*step.operation, step.number, "%s", nodes.message());
+    if (node.out(0).count() != 0 && is_one_loop(*step.implementation, *model_, *step.operation))
+      (*loops)[i] = loop_of(*step.implementation, node, step.prepared.get());
   }
   return kOk;
 }
 
-void Program::plan() {
-  const std::vector<StepGroup> groups = group_steps(*model_, steps_);
-  for (const StepGroup& group : groups) steps_[group.first].group_last = group.last;
+void Program::plan(std::vector<ElementLoop> loops) {
+  const StepGroups groups = group_steps(*model_, steps_, loops);
   ArenaLayout layout = lay_out_arena(*model_, steps_, groups);
+  for (const StepGroup& group : groups.groups)
+    steps_[group.first].group =
+        std::make_unique<ElementGroup>(*model_, steps_, group, groups.slots, loops);
   arena_offset_ = std::move(layout.operands);
   for (size_t i = 0; i < steps_.size(); ++i) steps_[i].scratch_offset = layout.scratch[i];
   arena_bytes_ = layout.bytes;

@@ -12,6 +12,8 @@
 
 namespace nnapi::host {
 
+class ElementGroup;
+class ElementLoop;
 class Frame;
 class Program;
 
@@ -23,6 +25,10 @@ inline bool has_passed(const Deadline& deadline) { return deadline && Clock::now
 using ProgramMap = std::map<const Model*, std::shared_ptr<const Program>>;
 
 struct Step {
+  Step();
+  Step(Step&&) noexcept;
+  ~Step();
+
   uint32_t number;  // the operation's, in the model
   const OperationNode* operation;
   const Operation* implementation;
@@ -30,8 +36,8 @@ struct Step {
   bool fixed = false;
   std::unique_ptr<Prepared> prepared;
   size_t scratch_offset = 0;
-  // The first step of a group (step_groups.h): the group's last one. Otherwise 0.
-  uint32_t group_last = 0;
+  // Of the first step of a group.
+  std::unique_ptr<const ElementGroup> group;
   // IF: then, else. WHILE: condition, body.
   std::shared_ptr<const Program> models[2];
   bool is_control_flow() const { return models[0] != nullptr; }
@@ -50,7 +56,8 @@ class Program {
   const Model& model() const { return *model_; }
   bool relaxed() const { return relaxed_; }
   const std::vector<Step>& steps() const { return steps_; }
-  // Offset of an operand in the arena, or kNotPlanned.
+  static constexpr size_t kInBlocks = SIZE_MAX - 1;  // it is never there as a whole
+  // Offset of an operand in the arena, or kNotPlanned, or kInBlocks.
   size_t arena_offset(uint32_t operand) const { return arena_offset_[operand]; }
   size_t arena_bytes() const { return arena_bytes_; }
   // What temporaries and scratch memory would take if they shared nothing.
@@ -66,8 +73,9 @@ class Program {
  private:
   explicit Program(std::shared_ptr<const Model> model);
   Status add_step(uint32_t number, const Deadline& deadline, ProgramMap* programs);
-  Status prepare_steps(const Deadline& deadline);
-  void plan();
+  // loops: by step, of those that are elementwise.
+  Status prepare_steps(const Deadline& deadline, std::vector<ElementLoop>* loops);
+  void plan(std::vector<ElementLoop> loops);
 
   std::shared_ptr<const Model> model_;
   bool relaxed_ = false;

@@ -1,56 +1,83 @@
 #include "host/step_groups.h"
 
 #include <algorithm>
+#include <bitset>
 
 namespace nnapi::host {
 namespace {
 
 class Grouping {
  public:
-  Grouping(const Model& model, const std::vector<Step>& steps) : model_(model), steps_(steps) {}
-
-  // Elements of the output, if the step may be part of a group; else 0.
-  size_t elements(uint32_t i) const {
-    const Step& step = steps_[i];
-    const auto& tensors = model_.shapes().tensors;
-    if (!step.fixed || !step.implementation->elementwise) return 0;
-    for (uint32_t input : step.operation->inputs)
-      if (tensors[input].type == ANEURALNETWORKS_TENSOR_QUANT8_SYMM_PER_CHANNEL) return 0;
-    const size_t count = tensors[step.operation->outputs[0]].count();
-    return count > kGroupBlock ? count : 0;
+  Grouping(const Model& model, const std::vector<Step>& steps,
+           const std::vector<ElementLoop>& loops)
+      : model_(model), steps_(steps), loops_(loops), last_reads_(model.operands().size(), 0) {
+    for (uint32_t i = 0; i < steps.size(); ++i)
+      for (uint32_t input : steps[i].operation->inputs) last_reads_[input] = i;
   }
 
-  // May step i follow steps [first, i), whose outputs have `count` elements?
-  bool continues(uint32_t first, uint32_t i, size_t count) const {
-    if (elements(i) != count) return false;
-    for (uint32_t input : steps_[i].operation->inputs) {
-      if (model_.shapes().tensors[input].count() == count) continue;
-      for (uint32_t k = first; k < i; ++k)
-        if (steps_[k].operation->outputs[0] == input) return false;
+  StepGroups find() const {
+    StepGroups found;
+    found.slots.assign(model_.operands().size(), kNoSlot);
+    for (uint32_t first = 0; first < steps_.size(); ++first) {
+      if (!loops_[first]) continue;
+      uint32_t last = first;
+      while (continues(first, last + 1)) ++last;
+      found.groups.push_back({first, last});
+      assign_slots(found.groups.back(), found.slots);
+      first = last;
     }
-    return true;
+    return found;
   }
 
  private:
+  uint32_t output_of(uint32_t step) const { return steps_[step].operation->outputs[0]; }
+  size_t elements(uint32_t operand) const { return model_.shapes().tensors[operand].count(); }
+
+  bool is_written_in(uint32_t operand, uint32_t first, uint32_t end) const {
+    for (uint32_t i = first; i < end; ++i)
+      if (output_of(i) == operand) return true;
+    return false;
+  }
+
+  // May step i follow steps [first, i)?
+  bool continues(uint32_t first, uint32_t i) const {
+    if (i == steps_.size() || !loops_[i]) return false;
+    const size_t count = elements(output_of(first));
+    if (elements(output_of(i)) != count) return false;
+    return std::ranges::all_of(steps_[i].operation->inputs, [&](uint32_t input) {
+      return elements(input) == count || !is_written_in(input, first, i);
+    });
+  }
+
+  void assign_slots(const StepGroup& group, std::vector<int8_t>& slots) const {
+    std::bitset<kBlockSlots> taken;
+    for (uint32_t i = group.first; i <= group.last; ++i) {
+      const uint32_t output = output_of(i);
+      const bool is_within = model_.operands()[output].lifetime == Lifetime::kTemporary &&
+                             last_reads_[output] > i && last_reads_[output] <= group.last;
+      for (int8_t slot = 0; is_within && slot < kBlockSlots; ++slot) {
+        if (taken[static_cast<size_t>(slot)]) continue;
+        slots[output] = slot;
+        taken.set(static_cast<size_t>(slot));
+        break;
+      }
+      for (uint32_t input : steps_[i].operation->inputs)
+        if (slots[input] != kNoSlot && last_reads_[input] == i)
+          taken.reset(static_cast<size_t>(slots[input]));
+    }
+  }
+
   const Model& model_;
   const std::vector<Step>& steps_;
+  const std::vector<ElementLoop>& loops_;
+  std::vector<uint32_t> last_reads_;  // by operand: the last step that reads it
 };
 
 }  // namespace
 
-std::vector<StepGroup> group_steps(const Model& model, const std::vector<Step>& steps) {
-  const Grouping grouping(model, steps);
-  std::vector<StepGroup> groups;
-  const auto count = static_cast<uint32_t>(steps.size());
-  for (uint32_t first = 0; first < count; ++first) {
-    const size_t elements = grouping.elements(first);
-    if (elements == 0) continue;
-    uint32_t last = first;
-    while (last + 1 < count && grouping.continues(first, last + 1, elements)) ++last;
-    if (last > first) groups.push_back({first, last});
-    first = last;
-  }
-  return groups;
+StepGroups group_steps(const Model& model, const std::vector<Step>& steps,
+                       const std::vector<ElementLoop>& loops) {
+  return Grouping(model, steps, loops).find();
 }
 
 }  // namespace nnapi::host

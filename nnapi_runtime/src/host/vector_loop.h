@@ -39,6 +39,33 @@ void with_widest_vectors(F&& f) {
   f();
 }
 
+// A plain function whose loops are to profit, as pointer to its version for this processor.
+using VectorFunction = void (*)(const void*, const void*, const void*, void*, int64_t);
+
+#if defined(__x86_64__)
+template <VectorFunction kFunction>
+[[gnu::target("avx2,fma"), gnu::flatten]] void function_for_avx2(const void* f, const void* a,
+                                                                 const void* b, void* out,
+                                                                 int64_t n) {
+  kFunction(f, a, b, out, n);
+}
+template <VectorFunction kFunction>
+[[gnu::target("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,prefer-vector-width=512"),
+  gnu::flatten]] void
+function_for_avx512(const void* f, const void* a, const void* b, void* out, int64_t n) {
+  kFunction(f, a, b, out, n);
+}
+#endif
+
+template <VectorFunction kFunction>
+VectorFunction for_widest_vectors() {
+#if defined(__x86_64__)
+  if (instruction_set() == InstructionSet::kAvx512) return function_for_avx512<kFunction>;
+  if (instruction_set() == InstructionSet::kAvx2) return function_for_avx2<kFunction>;
+#endif
+  return kFunction;
+}
+
 // As parallel_for, with the widest vectors in the body.
 template <class F>
 void parallel_loop(ThreadPool& pool, int64_t count, int64_t grain, F&& body) {

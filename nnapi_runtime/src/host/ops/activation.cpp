@@ -8,7 +8,9 @@
 #include "host/element_type.h"
 #include "host/exponential.h"
 #include "host/float16.h"
+#include "host/kernels/simd/tile.h"
 #include "host/map_elements.h"
+#include "host/ops/real_function.h"
 
 namespace nnapi::host {
 namespace {
@@ -57,19 +59,18 @@ Status run_relu(const Node& node, const Prepared*) {
 // ---- LOGISTIC TANH HARD_SWISH: quantised, each is a table made at preparation.
 
 struct Logistic {
-  static constexpr int64_t kGrain = kCostlyGrain;
   static float of(float x) { return logistic(x); }
+  static VectorFunction stretch() { return tile_loops().logistic; }
   static double of(double x) { return 1.0 / (1.0 + std::exp(-x)); }
 };
 
 struct Tanh {
-  static constexpr int64_t kGrain = kCostlyGrain;
   static float of(float x) { return hyperbolic_tangent(x); }
+  static VectorFunction stretch() { return tile_loops().hyperbolic_tangent; }
   static double of(double x) { return std::tanh(x); }
 };
 
 struct HardSwish {
-  static constexpr int64_t kGrain = kElementGrain;
   template <class Real>
   static Real of(Real x) {
     return x * std::min(std::max(x + Real{3}, Real{0}), Real{6}) / Real{6};
@@ -93,9 +94,13 @@ std::unique_ptr<Prepared> prepare(const Node& node) {
 
 template <class F>
 Status run(const Node& node, const Prepared* prepared) {
-  if (!prepared)
-    return map_real(
-        node, [](float x) { return F::of(x); }, F::kGrain);
+  if (!prepared) return map_real_function<F>(node);
+  map_table(node, prepared);
+  return kOk;
+}
+
+Status run_hard_swish(const Node& node, const Prepared* prepared) {
+  if (!prepared) return map_real(node, [](float x) { return HardSwish::of(x); });
   map_table(node, prepared);
   return kOk;
 }
@@ -126,7 +131,7 @@ NNAPI_OPERATION(LOGISTIC, .infer = infer_logistic, .prepare = prepare<Logistic>,
 NNAPI_OPERATION(TANH, .infer = infer_tanh, .prepare = prepare<Tanh>, .run = run<Tanh>,
                 .elementwise = true);
 NNAPI_OPERATION(HARD_SWISH, .infer = keep_shape, .prepare = prepare<HardSwish>,
-                .run = run<HardSwish>, .elementwise = true);
+                .run = run_hard_swish, .elementwise = true);
 NNAPI_OPERATION(ELU, .infer = keep_shape, .run = run_elu, .elementwise = true);
 
 }  // namespace nnapi::host

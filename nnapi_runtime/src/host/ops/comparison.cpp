@@ -6,6 +6,7 @@
 #include "host/broadcast.h"
 #include "host/element_type.h"
 #include "host/float16.h"
+#include "host/map_elements.h"
 #include "host/quantization.h"
 
 namespace nnapi::host {

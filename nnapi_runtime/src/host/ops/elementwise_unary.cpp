@@ -5,7 +5,9 @@
 #include "host/element_type.h"
 #include "host/exponential.h"
 #include "host/float16.h"
+#include "host/kernels/simd/tile.h"
 #include "host/map_elements.h"
+#include "host/ops/real_function.h"
 
 namespace nnapi::host {
 namespace {
@@ -26,9 +28,11 @@ Status run_real(const Node& node, const Prepared*) {
 }
 
 struct Exp {
-  static constexpr int64_t kGrain = kCostlyGrain;
   static float of(float x) { return exponential(x); }
+  static VectorFunction stretch() { return tile_loops().exponential; }
 };
+
+Status run_exp(const Node& node, const Prepared*) { return map_real_function<Exp>(node); }
 
 struct Log {
   static constexpr int64_t kGrain = kCostlyGrain;
@@ -101,7 +105,7 @@ Status run_logical_not(const Node& node, const Prepared*) {
 
 NNAPI_OPERATION(ABS, .infer = infer_same_shape, .run = run_signed<Abs>, .elementwise = true);
 NNAPI_OPERATION(NEG, .infer = infer_same_shape, .run = run_signed<Neg>, .elementwise = true);
-NNAPI_OPERATION(EXP, .infer = infer_same_shape, .run = run_real<Exp>, .elementwise = true);
+NNAPI_OPERATION(EXP, .infer = infer_same_shape, .run = run_exp, .elementwise = true);
 NNAPI_OPERATION(LOG, .infer = infer_same_shape, .run = run_real<Log>, .elementwise = true);
 NNAPI_OPERATION(SQRT, .infer = infer_same_shape, .run = run_real<Sqrt>, .elementwise = true);
 NNAPI_OPERATION(RSQRT, .infer = infer_same_shape, .prepare = prepare_rsqrt, .run = run_rsqrt,

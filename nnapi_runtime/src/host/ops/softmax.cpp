@@ -1,4 +1,5 @@
 // SOFTMAX LOG_SOFTMAX: along one axis.
+#include <algorithm>
 #include <array>
 #include <cmath>
 
@@ -7,7 +8,7 @@
 #include "host/exponential.h"
 #include "host/float16.h"
 #include "host/kernels/reference/softmax.h"
-#include "host/kernels/softmax_rows.h"
+#include "host/kernels/simd/tile.h"
 #include "host/ops/axis.h"
 #include "host/quantization.h"
 
@@ -69,6 +70,17 @@ Status run_quantised_softmax(const Node& node, const AxisView& view,
   });
 }
 
+void softmax_rows(const Node& node, const AxisView& view, float beta) {
+  constexpr int64_t kGrain = 8192;  // elements
+  const auto rows = static_cast<int64_t>(view.outer), size = static_cast<int64_t>(view.size);
+  const auto* in = node.in(kInput).as<float>();
+  auto* out = node.out(0).as<float>();
+  parallel_for(
+      node.pool(), rows, 1 + kGrain / std::max<int64_t>(size, 1), [&](int64_t begin, int64_t end) {
+        tile_loops().softmax({in + begin * size, out + begin * size, end - begin, size, beta});
+      });
+}
+
 Status run_softmax(const Node& node, const Prepared* prepared) {
   const Tensor& in = node.in(kInput);
   Tensor& out = node.out(0);
@@ -79,8 +91,7 @@ Status run_softmax(const Node& node, const Prepared* prepared) {
   if (is_quant8(in.type)) return run_quantised_softmax(node, view, ExponentialTable(node));
   const float beta = node.real(kBeta);
   if (in.type == ANEURALNETWORKS_TENSOR_FLOAT32 && view.inner == 1) {
-    softmax_rows(node.pool(), static_cast<int64_t>(view.outer), static_cast<int64_t>(view.size),
-                 in.as<float>(), out.as<float>(), beta);
+    softmax_rows(node, view, beta);
     return kOk;
   }
   return with_element_type<float, Float16>(node, in.type, [&]<class T>(ElementType<T>) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 #include "host/kernels/simd/tile.h"
 
@@ -13,6 +14,8 @@
 #pragma GCC push_options
 #pragma GCC target("avx2,fma")
 #endif
+
+#include "host/exponential_method.h"
 
 namespace nnapi::host {
 namespace {
@@ -45,6 +48,19 @@ struct Isa {
     return sum + reinterpret_cast<Weights>(_mm256_madd_epi16(reinterpret_cast<__m256i>(weights),
                                                              reinterpret_cast<__m256i>(inputs)));
   }
+  typedef float Reals __attribute__((vector_size(32)));
+  typedef int32_t Ints __attribute__((vector_size(32)));
+  // The instructions give their second operand where one is a NaN.
+  struct Numbers : PlainNumbers<Reals, Ints> {
+    static Reals at_least(Reals low, Reals x) {
+      return reinterpret_cast<Reals>(
+          _mm256_max_ps(reinterpret_cast<__m256>(low), reinterpret_cast<__m256>(x)));
+    }
+    static Reals at_most(Reals high, Reals x) {
+      return reinterpret_cast<Reals>(
+          _mm256_min_ps(reinterpret_cast<__m256>(high), reinterpret_cast<__m256>(x)));
+    }
+  };
   template <int V>
   struct StepStore;
 };
@@ -53,6 +69,7 @@ struct Isa {
 }  // namespace nnapi::host
 
 #include "host/kernels/simd/real_loops.h"
+#include "host/kernels/simd/softmax.h"
 #include "host/kernels/simd/step_loops.h"
 // After them:
 #include "host/kernels/simd/plain_step_store.h"
@@ -85,6 +102,10 @@ const TileLoops kAvx2Loops = {"avx2",
                               step_tiles_of<2>,
                               real_strip<kStripPixels>,
                               step_strip<kStripPixels>,
+                              softmax_rows,
+                              stretch_of<exponential>,
+                              stretch_of<logistic>,
+                              stretch_of<hyperbolic_tangent>,
                               nullptr,
                               nullptr,
                               nullptr};

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 #include "host/kernels/simd/tile.h"
 
@@ -18,6 +19,8 @@
 #pragma GCC push_options
 #pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma")
 #endif
+
+#include "host/exponential_method.h"
 
 namespace nnapi::host {
 namespace {
@@ -77,6 +80,21 @@ struct Isa {
                                                          reinterpret_cast<__m512i>(inputs),
                                                          reinterpret_cast<__m512i>(weights)));
   }
+  // The instructions give their second operand where one is a NaN.
+  struct Numbers {
+    static Reals at_least(Reals low, Reals x) {
+      return reinterpret_cast<Reals>(
+          _mm512_max_ps(reinterpret_cast<__m512>(low), reinterpret_cast<__m512>(x)));
+    }
+    static Reals at_most(Reals high, Reals x) {
+      return reinterpret_cast<Reals>(
+          _mm512_min_ps(reinterpret_cast<__m512>(high), reinterpret_cast<__m512>(x)));
+    }
+    static Reals scale(Reals x, Reals n) {
+      return reinterpret_cast<Reals>(
+          _mm512_scalef_ps(reinterpret_cast<__m512>(x), reinterpret_cast<__m512>(n)));
+    }
+  };
   template <int V>
   struct StepStore;
 };
@@ -85,6 +103,7 @@ struct Isa {
 }  // namespace nnapi::host
 
 #include "host/kernels/simd/real_loops.h"
+#include "host/kernels/simd/softmax.h"
 #include "host/kernels/simd/step_loops.h"
 // After them:
 #include "host/kernels/simd/byte_rows.h"
@@ -120,6 +139,10 @@ const TileLoops kAvx512Loops = {"avx512",
                                 step_tiles_of<4>,
                                 real_strip<kStripPixels>,
                                 step_strip<kStripPixels>,
+                                softmax_rows,
+                                stretch_of<exponential>,
+                                stretch_of<logistic>,
+                                stretch_of<hyperbolic_tangent>,
                                 byte_strip<kStripPixels>,
                                 byte_row,
                                 real_row};

@@ -1,7 +1,9 @@
 // The loops for any processor.
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
+#include "host/exponential_method.h"
 #include "host/kernels/simd/tile.h"
 
 namespace nnapi::host {
@@ -35,6 +37,9 @@ struct Isa {
   static Weights dot(Weights sum, Weights weights, Weights inputs) {
     return sum + weights * inputs;
   }
+  typedef float Reals __attribute__((vector_size(16)));
+  typedef int32_t Ints __attribute__((vector_size(16)));
+  using Numbers = PlainNumbers<Reals, Ints>;
   template <int V>
   struct StepStore;
 };
@@ -43,6 +48,7 @@ struct Isa {
 }  // namespace nnapi::host
 
 #include "host/kernels/simd/real_loops.h"
+#include "host/kernels/simd/softmax.h"
 #include "host/kernels/simd/step_loops.h"
 // After them:
 #include "host/kernels/simd/plain_step_store.h"
@@ -69,6 +75,10 @@ const TileLoops kPortableLoops = {"portable",
                                   step_tiles_of<2>,
                                   real_strip<kStripPixels>,
                                   step_strip<kStripPixels>,
+                                  softmax_rows,
+                                  stretch_of<exponential>,
+                                  stretch_of<logistic>,
+                                  stretch_of<hyperbolic_tangent>,
                                   nullptr,
                                   nullptr,
                                   nullptr};

@@ -20,6 +20,7 @@
 #include <cstdint>
 
 #include "host/activation.h"
+#include "host/vector_loop.h"
 
 namespace nnapi::host {
 
@@ -102,6 +103,14 @@ struct ByteRow {
   StepOutput out;
 };
 
+// Contiguous rows of softmax(beta * in).
+struct SoftmaxRows {
+  const float* in;
+  float* out;
+  int64_t rows, size;
+  float beta;
+};
+
 struct TileLoops {
   const char* name;
   int lanes, group;
@@ -110,6 +119,9 @@ struct TileLoops {
   void (*step_tiles)(const StepTiles&);
   void (*real_strip)(const RealStrip&);
   void (*step_strip)(const StepStrip&);
+  void (*softmax)(const SoftmaxRows&);
+  // Of float32 numbers, as vector_loop.h has them.
+  VectorFunction exponential, logistic, hyperbolic_tangent;
   // Null where there are none:
   void (*byte_strip)(const StepStrip&);
   void (*byte_row)(const ByteRow&);

@@ -13,6 +13,7 @@
 //                                          of a depth
 //   flips(flip)                            what turns such inputs over
 //   dot(sum, weights, inputs)
+//   Numbers                                see exponential_method.h
 //   StepStore<V>                           stores sums of V vectors as steps
 #pragma once
 
@@ -54,8 +55,7 @@ inline void store_some(T* to, V v, int64_t n) {
 inline Reals all(float value) { return value - Reals{}; }  // v - 0 is v, where 0 + v may not be
 
 inline Reals clamp(Reals v, Reals low, Reals high) {
-  v = v < low ? low : v;
-  return v > high ? high : v;
+  return Isa::Numbers::at_most(high, Isa::Numbers::at_least(low, v));
 }
 
 // Sums to stored values: scaled, rounded to the nearest (even) integer, saturated.

@@ -1,0 +1,74 @@
+// exp, and the activations made of it, within 3 units in the last place of a float: for one number
+// and for vectors of them. No branches and no calls. Everything here has internal linkage, for
+// instruction sets compile it anew.
+//
+// Real is float or a vector of floats, Int of as many 32-bit integers. Numbers has
+//   at_least(low, x), at_most(high, x)   x where it is not beyond the bound, and where it is a NaN
+//   scale(x, n)                          x * 2^n for whole numbers n from -151 to 129
+#pragma once
+
+#include <cstdint>
+
+namespace nnapi::host {
+namespace {
+
+template <class Real, class Int>
+struct PlainNumbers {
+  [[gnu::always_inline]] static inline Real at_least(Real low, Real x) { return x < low ? low : x; }
+  [[gnu::always_inline]] static inline Real at_most(Real high, Real x) {
+    return x > high ? high : x;
+  }
+  [[gnu::always_inline]] static inline Real scale(Real x, Real n) {
+    // In two factors: n may exceed a float's exponents at either end.
+    constexpr float kInteger = 0x1.8p23f;  // with it added, the last bits are those of an integer
+    const Int exponent =
+        __builtin_bit_cast(Int, n + kInteger) - __builtin_bit_cast(int32_t, kInteger);
+    const Int half = exponent >> 1;
+    const Int first = (half + 127) << 23, second = (exponent - half + 127) << 23;
+    return x * __builtin_bit_cast(Real, first) * __builtin_bit_cast(Real, second);
+  }
+};
+
+// The method and coefficients of Cephes (S. Moshier): exp(x) = 2^n * exp(r), |r| <= ln(2) / 2.
+template <class Real, class Numbers>
+[[gnu::always_inline]] inline Real exponential_of(Real x) {
+  // Beyond these the result is 0 or infinite.
+  x = Numbers::at_most(Real{} + 89.0f, Numbers::at_least(Real{} - 104.0f, x));
+  constexpr float kRounder = 0x1.8p23f;  // a number this large has no fraction
+  const Real n = (x * 1.44269504f + kRounder) - kRounder;
+  // ln(2) in two parts: the first has few bits, so that n times it is exact.
+  const Real r = x - n * 0.693359375f - n * -2.12194440e-4f;
+  // In pairs, which wait less for each other than one term after the other.
+  const Real square = r * r;
+  const Real fourth = r * 1.9875691500e-4f + 1.3981999507e-3f;
+  const Real second = r * 8.3334519073e-3f + 4.1665795894e-2f;
+  const Real zeroth = r * 1.6666665459e-1f + 5.0000001201e-1f;
+  const Real p = (fourth * square + second) * square + zeroth;
+  return Numbers::scale(p * square + (r + 1.0f), n);
+}
+
+// Below -88.7 the result is 0 rather than subnormal.
+template <class Real, class Numbers>
+[[gnu::always_inline]] inline Real logistic_of(Real x) {
+  return 1.0f / (1.0f + exponential_of<Real, Numbers>(-x));
+}
+
+template <class Real, class Int, class Numbers>
+[[gnu::always_inline]] inline Real hyperbolic_tangent_of(Real x) {
+  const Int bits = __builtin_bit_cast(Int, x);
+  const Int sign = bits & INT32_MIN;
+  const Real magnitude = __builtin_bit_cast(Real, bits & INT32_MAX);
+  // Near 0 the other formula would cancel.
+  const Real square = x * x;
+  Real p = square * -5.70498872745e-3f + 2.06390887954e-2f;
+  p = p * square - 5.37397155531e-2f;
+  p = p * square + 1.33314422036e-1f;
+  p = p * square - 3.33332819422e-1f;
+  const Real near_zero = magnitude + magnitude * square * p;
+  const Real elsewhere = 1.0f - 2.0f / (exponential_of<Real, Numbers>(magnitude * 2.0f) + 1.0f);
+  const Real result = magnitude < 0.625f ? near_zero : elsewhere;
+  return __builtin_bit_cast(Real, (__builtin_bit_cast(Int, result) & INT32_MAX) | sign);
+}
+
+}  // namespace
+}  // namespace nnapi::host
