@@ -28,25 +28,18 @@ from nnapi_core.plugin import (
 from nnapi_ops.found import backwards, columns, floats_only, padded, rows, side_by_side, spec
 
 _COUNTED = Limitation(
-    "torchvision's nms: how many boxes are kept is known only when the model runs; nnapi::nms has a fixed size"
+    "torchvision's nms where nothing makes a fixed size of its result: how many boxes are kept is known only when the "
+    "model runs (docs/detection.md says which uses are taken); nnapi::nms has a fixed size"
 )
 _FINITE = Limitation("boxes and scores are finite numbers, and areas too")
 # Integers up to here are float32 numbers.
 _MOST = 1 << 24
 
 
-@lowering(torch.ops.torchvision.nms.default, layout=Layout.TORCH, limitations=[_COUNTED])
-def nms(nn: Context, dets: Value, scores: Value, iou_threshold: float) -> Value:
-    """nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"""
-    raise Unsupported(
-        "how many boxes are kept is known only when the model runs; nnapi::nms has a result of a fixed size"
-    )
-
-
 @lowering(
     torch.ops.nnapi.nms.default,
     layout=Layout.TORCH,
-    limitations=[_FINITE],
+    limitations=[_FINITE, _COUNTED],
     in_floats="8 bits do not hold the ranks from which positions are read",
 )
 def nms_of_fixed_size(

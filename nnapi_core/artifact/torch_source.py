@@ -68,6 +68,13 @@ def torch_source(module: GraphModule, inputs: int) -> Source:
     return source
 
 
+# What to do about operators of other packages, and this project's own.
+_OF_OTHERS = (
+    "convert for a feature level at which it runs on NNAPI (the report says why it does not; detection "
+    "operators need 29), or the model without this part"
+)
+
+
 @frozen
 class Source:
     """The names of a part's parameters, and the lines that return its results as a list.
@@ -205,7 +212,7 @@ class _Writer:
         elif (function := _spelt_out(target)) is not None:
             self._splice(node, *traced(node, function))
         elif target.namespace not in _STOCK:
-            raise _cannot(node, "by an operator that stock PyTorch has not got")
+            raise _cannot(node, "by an operator that stock PyTorch has not got", _OF_OTHERS)
         else:
             text = self._call_text(node, target)
             self._line(f"{self.named(node)} = {text}")
@@ -346,9 +353,11 @@ def _spelt_out(target: OpOverload) -> Any:
     return None
 
 
-def _cannot(node: Node, what: str) -> ConversionError:
+def _cannot(
+    node: Node, what: str, advice: str = "convert the model without this part"
+) -> ConversionError:
     where = source_of(node)
     return ConversionError(
         f"{node.name} ({node.target}){' at ' + where if where else ''} runs in torch, {what}: TorchScript "
-        "cannot say it; convert the model without this part"
+        f"cannot say it; {advice}"
     )

@@ -51,5 +51,6 @@ class Proposals(nn.Module):
         boxes, ranks = (torch.cat(one) for one in zip(*found, strict=True))
         if len(found) == 1:
             return boxes
-        _, best = torch.topk(ranks, min(self.after, len(ranks)))
-        return torch.index_select(boxes, 0, best)
+        # Not by topk, which leaves the order of equal scores open: quantised models have many.
+        _, order = torch.sort(ranks, stable=True, descending=True)
+        return torch.index_select(boxes, 0, order[: self.after])

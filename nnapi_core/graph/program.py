@@ -65,7 +65,7 @@ class Program:
     branches: dict[Node, tuple[Branch, ...]] = field(factory=dict)
     """The graphs inside of ``cond`` (then, else) and ``while_loop`` (condition, body) calls."""
     unsplit: dict[Node, Unsupported] = field(factory=dict)
-    """Calls that a plugin's decomposition refuses, and why."""
+    """Calls that a plugin's decomposition or pass refuses, and why."""
     quants: dict[Node, Quant | ChannelQuant] = field(factory=dict)
     """What the integers of a tensor mean: results of ``quantize``, and what ``dequantize`` reads."""
     dequantised: dict[Node, Node] = field(factory=dict)

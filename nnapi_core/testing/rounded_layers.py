@@ -42,6 +42,13 @@ def compare_layers(
     program: ExportedProgram, args: tuple[Any, ...], **options: Any
 ) -> list[RoundedLayer]:
     """Every rounded tensor of the program; ``options`` are those of `nnapi_core.convert`."""
+    return compare_with_result(program, args, **options)[0]
+
+
+def compare_with_result(
+    program: ExportedProgram, args: tuple[Any, ...], **options: Any
+) -> tuple[list[RoundedLayer], Any]:
+    """The same, and what torch makes of the integers that NNAPI gave: the program's result but for their steps."""
     graph = program.module()
     rounded = [node for node in graph.graph.nodes if is_quantize(node) and node.users]
     everything = copy.deepcopy(graph)
@@ -58,11 +65,12 @@ def compare_layers(
     given = dict(zip([node.name for node in rounded], converted(*args), strict=True))
     wanted = _FromGiven(graph, given)
     with torch.no_grad():
-        wanted.run(*args)
-    return [
+        result = wanted.run(*args)
+    layers = [
         RoundedLayer(name, (_unsigned(given[name]) - _unsigned(wanted.computed[name])).abs())
         for name in given
     ]
+    return layers, result
 
 
 def _unsigned(tensor: torch.Tensor) -> torch.Tensor:
