@@ -174,7 +174,7 @@ def test_below_level_29_the_heads_stay_in_torch(tmp_path: Path) -> None:
         theirs = model([image])[0]
     assert agreement(finish(converted(image[None]), SMALL), theirs).share == 1
     for name in ("detector.ptl", "detector.nnapi"):
-        with pytest.raises(nnapi_core.ConversionError, match="stock PyTorch has not got.*need 29"):
+        with pytest.raises(nnapi_core.ConversionError, match=r"stock PyTorch has not got.*need 29"):
             converted.save(tmp_path / name)
 
 
