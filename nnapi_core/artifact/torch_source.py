@@ -9,16 +9,18 @@ from __future__ import annotations
 import math
 import operator
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import torch
+import torch.utils._pytree as pytree
 from attrs import define, field, frozen
 from torch._ops import OpOverload
 from torch.ao.quantization.fx import _decomposed
 from torch.fx import GraphModule, Node
 
+from nnapi_core.detection.spelt_out import SPELT_OUT
 from nnapi_core.errors import ConversionError
 from nnapi_core.graph.branches import COND, WHILE_LOOP
 from nnapi_core.graph.decompose import is_composite, traced
@@ -209,6 +211,8 @@ class _Writer:
             self.names[node] = self._while(node)
         elif not isinstance(target, OpOverload):
             raise _cannot(node, "which TorchScript has not got")
+        elif (function := SPELT_OUT.get(target._schema.name)) is not None:
+            self._splice(node, *_exported(node, function))
         elif (function := _spelt_out(target)) is not None:
             self._splice(node, *traced(node, function))
         elif target.namespace not in _STOCK:
@@ -351,6 +355,33 @@ def _spelt_out(target: OpOverload) -> Any:
     if target in _SPELT_OUT or (target.namespace != "aten" and is_composite(target)):
         return target.decompose
     return None
+
+
+def _exported(node: Node, function: Callable[..., Any]) -> tuple[list[Node], GraphModule]:
+    """As `traced`, of a function with loops, over tensors of fixed sizes."""
+    flat, spec = pytree.tree_flatten((node.args, node.kwargs))
+    nodes = [value for value in flat if isinstance(value, Node)]
+    shapes = [tuple(one.meta["val"].shape) for one in nodes]
+    if not all(isinstance(size, int) for shape in shapes for size in shape):
+        raise _cannot(node, "by an operator of free sizes that stock PyTorch has not got")
+
+    class Call(torch.nn.Module):
+        def forward(self, *tensors: torch.Tensor) -> Any:
+            given = iter(tensors)
+            values = [next(given) if isinstance(value, Node) else value for value in flat]
+            args, kwargs = pytree.tree_unflatten(values, spec)
+            return function(*args, **kwargs)
+
+    examples = tuple(
+        torch.zeros(shape, dtype=one.meta["val"].dtype)
+        for one, shape in zip(nodes, shapes, strict=True)
+    )
+    try:
+        found = torch.export.export(Call(), examples).module(check_guards=False)
+    except Exception as error:
+        raise _cannot(node, "in steps whose number depends on data", _OF_OTHERS) from error
+    found.graph._codegen = torch.fx.graph.CodeGen()
+    return nodes, functional_module(found)
 
 
 def _cannot(

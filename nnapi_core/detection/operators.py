@@ -27,6 +27,20 @@ def proposal_limit(scores: Tensor, pre_nms_top_n: int, post_nms_top_n: int) -> i
     return min(scores.numel(), pre_nms_top_n, post_nms_top_n)
 
 
+def on_grid(
+    scores: Tensor, deltas: Tensor, anchors: Tensor, stride: Sequence[float]
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The anchors of every cell [N, 4], and their scores [N] and deltas [N, 4]."""
+    height, width = scores.shape[-2:]
+    ranked = scores[0].permute(1, 2, 0).reshape(-1)
+    each = deltas[0].reshape(-1, 4, height, width).permute(2, 3, 0, 1).reshape(-1, 4)
+    down = torch.arange(height, dtype=torch.float32) * stride[0]
+    right = torch.arange(width, dtype=torch.float32) * stride[1]
+    y, x = torch.meshgrid(down, right, indexing="ij")
+    there = (torch.stack([x, y, x, y], dim=-1)[:, :, None] + anchors).reshape(-1, 4)
+    return there, ranked, each
+
+
 def _fake_proposals(
     scores: Tensor, deltas: Tensor, anchors: Tensor, image_size: Sequence[int],
     stride: Sequence[float], pre_nms_top_n: int, post_nms_top_n: int, nms_threshold: float,
@@ -54,13 +68,7 @@ def generate_proposals(
     first cell; ``image_size`` and ``stride`` are height, width. Missing proposals are boxes of zeros with score -inf.
     """
     _check_one_image(scores)
-    height, width = scores.shape[-2:]
-    ranked = scores[0].permute(1, 2, 0).reshape(-1)
-    each = deltas[0].reshape(-1, 4, height, width).permute(2, 3, 0, 1).reshape(-1, 4)
-    down = torch.arange(height, dtype=torch.float32) * stride[0]
-    right = torch.arange(width, dtype=torch.float32) * stride[1]
-    y, x = torch.meshgrid(down, right, indexing="ij")
-    there = (torch.stack([x, y, x, y], dim=-1)[:, :, None] + anchors).reshape(-1, 4)
+    there, ranked, each = on_grid(scores, deltas, anchors, stride)
     best = torch.argsort(ranked, descending=True, stable=True)[:pre_nms_top_n].sort().values
     boxes = clipped(
         decoded(there[best], each[best], (1.0, 1.0, 1.0, 1.0), LOG_SIZE_LIMIT), *image_size

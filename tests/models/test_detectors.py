@@ -116,24 +116,31 @@ def test_a_detector_is_one_piece_and_finds_what_torch_finds(detector: Any) -> No
     assert total.mask_difference < 1e-3
 
 
+def in_stock_torch(folder: Path, image: Tensor, method: str = "forward") -> dict[str, Tensor]:
+    """What ``detector.ptl`` finds in a process that has never seen this project."""
+    torch.save(image[None], folder / "image.pt")
+    program = (
+        "import ctypes, sys, torch\n"
+        "from torch.jit.mobile import _load_for_lite_interpreter as load\n"
+        "library, folder, method = sys.argv[1:]\n"
+        "ctypes.CDLL(library, mode=ctypes.RTLD_GLOBAL)\n"
+        "model = load(folder + '/detector.ptl')\n"
+        "found = model.run_method(method, torch.load(folder + '/image.pt'))\n"
+        "assert not [name for name in sys.modules if name.startswith('nnapi')]\n"
+        "torch.save(dict(found), folder + '/found.pt')\n"
+    )
+    library = str(nnapi_runtime.host_library())
+    subprocess.run([sys.executable, "-c", program, library, str(folder), method], check=True)
+    found: dict[str, Tensor] = torch.load(folder / "found.pt")
+    return found
+
+
 def test_a_detector_runs_in_stock_torch(detector: Any, tmp_path: Path) -> None:
     name, _, _, converted, images = detector
     if name == "keypoints":
         pytest.skip("the other two have the same kinds of results")
     converted.save(tmp_path / "detector.ptl")
-    torch.save(images[1][None], tmp_path / "image.pt")
-    program = (
-        "import ctypes, sys, torch\n"
-        "from torch.jit.mobile import _load_for_lite_interpreter as load\n"
-        "library, folder = sys.argv[1:]\n"
-        "ctypes.CDLL(library, mode=ctypes.RTLD_GLOBAL)\n"
-        "found = load(folder + '/detector.ptl')(torch.load(folder + '/image.pt'))\n"
-        "assert not [name for name in sys.modules if name.startswith('nnapi')]\n"
-        "torch.save(dict(found), folder + '/found.pt')\n"
-    )
-    library = str(nnapi_runtime.host_library())
-    subprocess.run([sys.executable, "-c", program, library, str(tmp_path)], check=True)
-    found = torch.load(tmp_path / "found.pt")
+    found = in_stock_torch(tmp_path, images[1])
     expected = converted(images[1][None])
     assert set(found) == set(expected)
     for key, tensor in expected.items():
@@ -165,16 +172,45 @@ def test_keypoints_on_nnapi() -> None:
 
 
 def test_below_level_29_the_heads_stay_in_torch(tmp_path: Path) -> None:
+    """And leave in the artifact as TorchScript."""
     image = small_image()
-    model = small(image)
+    model = small(image, masks=True)
     converted = nnapi_core.convert(prepare(model, SMALL), (image[None],), feature_level=28)
     on_cpu = {str(row.target) for row in converted.report.nodes if row.device == "cpu"}
     assert "nnapi.generate_proposals.default" in on_cpu
     with torch.no_grad():
         theirs = model([image])[0]
-    assert agreement(finish(converted(image[None]), SMALL), theirs).share == 1
-    for name in ("detector.ptl", "detector.nnapi"):
-        with pytest.raises(nnapi_core.ConversionError, match=r"stock PyTorch has not got.*need 29"):
+    expected = converted(image[None])
+    assert agreement(finish(expected, SMALL), theirs).share == 1
+    converted.save(tmp_path / "detector.nnapi")
+    loaded = nnapi_runtime.load(tmp_path / "detector.nnapi")(image[None])
+    converted.save(tmp_path / "detector.ptl")
+    stock = in_stock_torch(tmp_path, image)
+    for key, tensor in expected.items():
+        assert torch.equal(loaded[key], tensor) and torch.equal(stock[key], tensor), key
+
+
+def test_a_detector_runs_without_nnapi(tmp_path: Path) -> None:
+    image = small_image()
+    model = small(image, masks=True)
+    nnapi_core.convert(prepare(model, SMALL), (image[None],)).save(tmp_path / "detector.ptl")
+    found = in_stock_torch(tmp_path, image, "forward_cpu")
+    with torch.no_grad():
+        assert agreement(finish(found, SMALL), model([image])[0]).share == 1
+
+
+def test_steps_that_depend_on_data_are_not_saved(tmp_path: Path) -> None:
+    def regions(x: Tensor, boxes: Tensor) -> Tensor:
+        return torch.ops.nnapi.roi_align(x.relu(), boxes, 1.0, 2, 2, 0)
+
+    class Regions(nn.Module):
+        forward = staticmethod(regions)
+
+    args = (torch.ones(1, 2, 8, 8), torch.tensor([[0.0, 0.0, 4.0, 4.0]]))
+    converted = nnapi_core.convert(Regions(), args, feature_level=28)
+    assert torch.equal(converted(*args), regions(*args))
+    for name in ("regions.ptl", "regions.nnapi"):
+        with pytest.raises(nnapi_core.ConversionError, match=r"depends on data.*need 29"):
             converted.save(tmp_path / name)
 
 
