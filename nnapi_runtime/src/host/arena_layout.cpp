@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "host/kernels/row_chain.h"
+
 namespace nnapi::host {
 namespace {
 
@@ -14,12 +16,15 @@ class Layout {
         source_(model.operands().size()),
         lives_(source_.size()),
         use_(source_.size(), kNoUse) {
+    find_chains();
     find_sources();
     find_lives();
     for (const StepGroup& group : groups.groups) widen(group);
+    for (uint32_t i = 0; i < steps.size(); ++i)
+      if (steps[i].chain) widen({i, last_of_chain(i)});
     for (uint32_t i = 0; i < source_.size(); ++i) {
       if (!is_planned(i) || source_[i] != i) continue;
-      if (slots_[i] == kNoSlot)
+      if (is_whole(i))
         use_[i] = add(bytes_of(i), lives_[i].first, lives_[i].last);
       else
         saved_bytes_ += bytes_of(i);
@@ -29,15 +34,20 @@ class Layout {
   ArenaLayout place() {
     ArenaLayout layout;
     std::vector<size_t> scratch_use(steps_.size(), kNoUse);
-    for (uint32_t i = 0; i < steps_.size(); ++i)
-      if (steps_[i].prepared && steps_[i].prepared->scratch_bytes != 0)
-        scratch_use[i] = add(steps_[i].prepared->scratch_bytes, i, i);
+    for (uint32_t i = 0; i < steps_.size(); ++i) {
+      const Step& step = steps_[i];
+      const uint32_t last = step.chain ? last_of_chain(i) : i;
+      const size_t bytes = step.chain      ? step.chain->scratch_bytes()
+                           : step.prepared ? step.prepared->scratch_bytes
+                                           : 0;
+      if (bytes != 0) scratch_use[i] = add(bytes, i, last);
+      i = last;
+    }
     const MemoryPlan plan = plan_memory(uses_);
     layout.operands.assign(source_.size(), Program::kNotPlanned);
     for (uint32_t i = 0; i < source_.size(); ++i)
       if (is_planned(i))
-        layout.operands[i] =
-            slots_[i] == kNoSlot ? plan.offsets[use_[source_[i]]] : Program::kInBlocks;
+        layout.operands[i] = is_whole(i) ? plan.offsets[use_[source_[i]]] : Program::kInBlocks;
     layout.scratch.assign(steps_.size(), 0);
     for (uint32_t i = 0; i < steps_.size(); ++i)
       if (scratch_use[i] != kNoUse) layout.scratch[i] = plan.offsets[scratch_use[i]];
@@ -57,6 +67,13 @@ class Layout {
     return model_.operands()[operand].lifetime == Lifetime::kTemporary &&
            model_.shapes().known[operand];
   }
+  // Is all of it there at once?
+  bool is_whole(uint32_t operand) const {
+    return slots_[operand] == kNoSlot && !within_chain_[operand];
+  }
+  uint32_t last_of_chain(uint32_t first) const {
+    return first + static_cast<uint32_t>(steps_[first].chain->stages()) - 1;
+  }
   size_t bytes_of(uint32_t operand) const {
     const Tensor& tensor = model_.shapes().tensors[operand];
     return tensor.count() * element_size(tensor.type);
@@ -64,6 +81,13 @@ class Layout {
   size_t add(size_t bytes, uint32_t first, uint32_t last) {
     uses_.push_back({bytes, first, last});
     return uses_.size() - 1;
+  }
+
+  void find_chains() {
+    within_chain_.assign(source_.size(), false);
+    for (uint32_t i = 0; i < steps_.size(); ++i)
+      for (uint32_t k = i; steps_[i].chain && k < last_of_chain(i); ++k)
+        within_chain_[steps_[k].operation->outputs[0]] = true;
   }
 
   // Steps are in order, so a source of a source is found already.
@@ -109,9 +133,10 @@ class Layout {
   const Model& model_;
   const std::vector<Step>& steps_;
   const std::vector<int8_t>& slots_;
-  std::vector<uint32_t> source_;  // by operand: the one whose memory it has
-  std::vector<Life> lives_;       // of sources
-  std::vector<size_t> use_;       // of sources: their number in uses_
+  std::vector<bool> within_chain_;  // by operand
+  std::vector<uint32_t> source_;    // likewise: the one whose memory it has
+  std::vector<Life> lives_;         // of sources
+  std::vector<size_t> use_;         // of sources: their number in uses_
   std::vector<BufferUse> uses_;
   size_t saved_bytes_ = 0;
 };

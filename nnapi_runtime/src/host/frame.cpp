@@ -1,13 +1,11 @@
 #include "host/frame.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
-#include <numeric>
 
 #include "host/control_flow.h"
 #include "host/element_group.h"
-#include "host/thread_pool.h"
+#include "host/kernels/row_chain.h"
 #include "host/validation.h"
 
 namespace nnapi::host {
@@ -191,31 +189,13 @@ Status Frame::run_steps(const RunContext& context) {
     if (as_planned_ && steps[i].group) {
       if (Status status = run_group(i, context)) return status;
       i = steps[i].group->last_step();
+    } else if (as_planned_ && steps[i].chain) {
+      if (Status status = run_chain(i, context)) return status;
+      i += static_cast<uint32_t>(steps[i].chain->stages()) - 1;
     } else if (Status status = run_step(steps[i], context)) {
       return status;
     }
   }
-  return kOk;
-}
-
-Status Frame::run_group(uint32_t first, const RunContext& context) {
-  const auto& steps = program_.steps();
-  const ElementGroup& group = *steps[first].group;
-  // What may keep the first step from running is the same for all: the deadline.
-  if (has_passed(context.deadline)) return run_step(steps[first], context);
-  if (context.profile == nullptr) {
-    group.run(tensors_.data(), ThreadPool::instance(), nullptr);
-    return kOk;
-  }
-  // Each step's share of the time is what it had of the first block's.
-  std::vector<uint64_t> times(group.last_step() - first + 1);
-  const Clock::time_point start = Clock::now();
-  group.run(tensors_.data(), ThreadPool::instance(), times.data());
-  const auto all = static_cast<double>((Clock::now() - start).count());
-  const auto sum = static_cast<double>(std::accumulate(times.begin(), times.end(), uint64_t{1}));
-  for (size_t i = 0; i < times.size(); ++i)
-    context.profile[steps[first + i].number] =
-        static_cast<uint64_t>(std::ceil(all * static_cast<double>(times[i]) / sum));
   return kOk;
 }
 

@@ -68,6 +68,7 @@ class Frame {
   Status run_steps(const RunContext& context);
   Status run_step(const Step& step, const RunContext& context);
   Status run_group(uint32_t first, const RunContext& context);
+  Status run_chain(uint32_t first, const RunContext& context);
   Status run_unplanned(const Step& step, std::string* message);
   Status infer_and_prepare(const Step& step, const Prepared** prepared, std::string* message);
   bool remembers(const Step& step, const Remembered& memory) const;

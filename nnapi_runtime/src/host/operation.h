@@ -19,6 +19,7 @@
 
 namespace nnapi::host {
 
+class RowStage;
 class ThreadPool;
 
 // An NNAPI result code. The text that goes with a failure is kept by the Node that made it.
@@ -29,6 +30,8 @@ constexpr Status kOk = ANEURALNETWORKS_NO_ERROR;
 // every run.
 struct Prepared {
   virtual ~Prepared() = default;
+  // What computes the output row by row, as run does; null where nothing does.
+  virtual const RowStage* row_stage() const { return nullptr; }
   size_t scratch_bytes = 0;
 };
 

@@ -9,6 +9,7 @@
 #include "host/frame.h"
 #include "host/node.h"
 #include "host/operand_types.h"
+#include "host/step_chains.h"
 #include "host/step_groups.h"
 #include "host/validation.h"
 
@@ -100,6 +101,8 @@ Status Program::prepare_steps(const Deadline& deadline, std::vector<ElementLoop>
 
 void Program::plan(std::vector<ElementLoop> loops) {
   const StepGroups groups = group_steps(*model_, steps_, loops);
+  for (StepChain& chain : chain_steps(*model_, steps_))
+    steps_[chain.first].chain = std::move(chain.rows);
   ArenaLayout layout = lay_out_arena(*model_, steps_, groups);
   for (const StepGroup& group : groups.groups)
     steps_[group.first].group =

@@ -16,6 +16,7 @@ class ElementGroup;
 class ElementLoop;
 class Frame;
 class Program;
+class RowChain;
 
 using Clock = std::chrono::steady_clock;
 using Deadline = std::optional<Clock::time_point>;
@@ -38,6 +39,8 @@ struct Step {
   size_t scratch_offset = 0;
   // Of the first step of a group.
   std::unique_ptr<const ElementGroup> group;
+  // Of the first step of a chain (step_chains.h).
+  std::unique_ptr<const RowChain> chain;
   // IF: then, else. WHILE: condition, body.
   std::shared_ptr<const Program> models[2];
   bool is_control_flow() const { return models[0] != nullptr; }

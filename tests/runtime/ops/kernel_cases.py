@@ -10,10 +10,12 @@ import numpy as np
 
 from nnapi_core.nnapi.opset import OperationSpec, ops
 from nnapi_core.nnapi.types import ChannelQuant, OperandCode, OperandType, Quant
+from tests.runtime.ops.conv_chains import ConvChain
 from tests.runtime.ops.single_op import Tensor, run_operation
 
 KINDS = ("conv", "grouped", "depthwise", "transposed", "fully connected", "matmul")
 CASES_PER_KIND = 50
+CHAINS = 12
 
 
 class Case:
@@ -148,10 +150,12 @@ class Case:
         }, 4
 
 
-def cases() -> Iterator[tuple[str, Case]]:
+def cases() -> Iterator[tuple[str, Case | ConvChain]]:
     for kind in KINDS:
         for number in range(CASES_PER_KIND):
             yield f"{kind} {number}", Case(kind, number)
+    for number in range(CHAINS):
+        yield f"chain {number}", ConvChain(number)
 
 
 if __name__ == "__main__":

@@ -18,8 +18,10 @@ constexpr int64_t kMaxTaps = 1024;
 template <class Element>
 class StripInputs {
  public:
-  StripInputs(const Convolution& c, const Element* image, const Element* padding, int64_t oy)
-      : c_(c), image_(image), padding_(padding), oy_(oy) {}
+  // Of output row `oy` of image `b`.
+  StripInputs(const Convolution& c, const ImageRows& rows, const Element* padding, int64_t b,
+              int64_t oy)
+      : c_(c), rows_(rows), padding_(padding), first_row_(b * c.in.height), oy_(oy) {}
 
   const Element* const* get() const { return inputs_; }
 
@@ -46,12 +48,13 @@ class StripInputs {
     for (int64_t ky = 0; ky < c_.y.filter; ++ky) {
       const int64_t iy = oy_ * c_.y.stride - c_.y.before + ky * c_.y.dilation;
       const bool row_inside = iy >= 0 && iy < c_.in.height;
+      const auto* row =
+          row_inside ? reinterpret_cast<const Element*>(rows_.row(first_row_ + iy)) : nullptr;
       for (int64_t kx = 0; kx < c_.x.filter; ++kx, ++tap)
         for (int p = 0; p < kStripPixels; ++p) {
           const int64_t ix = (ox + p) * c_.x.stride - c_.x.before + kx * c_.x.dilation;
           const bool inside = row_inside && p < pixels && ix >= 0 && ix < c_.in.width;
-          inputs_[tap * kStripPixels + p] =
-              inside ? image_ + (iy * c_.in.width + ix) * c_.out.channels : padding_;
+          inputs_[tap * kStripPixels + p] = inside ? row + ix * c_.out.channels : padding_;
         }
     }
   }
@@ -68,8 +71,9 @@ class StripInputs {
   }
 
   const Convolution& c_;
-  const Element *image_, *padding_;
-  int64_t oy_, ox_ = 0;
+  const ImageRows rows_;
+  const Element* padding_;
+  int64_t first_row_, oy_, ox_ = 0;
   int pixels_ = 0;
   bool inside_ = false;
   const Element* inputs_[kMaxTaps * kStripPixels];
@@ -94,16 +98,27 @@ class DepthwisePlan final : public PackedPlan {
   void compute(const void* input, void* output, const char* packed,
                ThreadPool& pool) const override {
     const int64_t row_work = c_.out.width * c_.out.channels * c_.y.filter * c_.x.filter;
+    const ImageRows in = rows_of(c_.in, const_cast<void*>(input)), out = rows_of(c_.out, output);
     parallel_for(pool, c_.out.batch * c_.out.height, 1 + 65536 / row_work,
-                 [&](int64_t begin, int64_t end) {
-                   for (int64_t row = begin; row < end; ++row)
-                     compute_row(static_cast<const Element*>(input), static_cast<Element*>(output),
-                                 packed, row);
-                 });
+                 [&](int64_t begin, int64_t end) { compute_rows(in, out, packed, begin, end); });
+  }
+
+  bool has_rows() const override { return true; }
+
+  void compute_rows(const ImageRows& input, const ImageRows& output, const char* packed,
+                    int64_t begin, int64_t end) const override {
+    for (int64_t row = begin; row < end; ++row)
+      compute_row(input, reinterpret_cast<Element*>(output.row(row)), packed, row);
+  }
+
+  // The input has as many channels as the output: it is staged so.
+  ImageRows rows_of(const Image& image, void* data) const {
+    return {static_cast<char*>(data),
+            image.width * c_.out.channels * static_cast<int64_t>(sizeof(Element))};
   }
 
   // By the loops for whole rows.
-  void slide_over_row(const Element* input, Element* output, const char* packed,
+  void slide_over_row(const ImageRows& input, Element* output, const char* packed,
                       int64_t row) const {
     const int64_t b = row / c_.out.height, oy = row % c_.out.height, step = c_.out.channels;
     const auto* padding = static_cast<const Element*>(this->padding());
@@ -112,7 +127,7 @@ class DepthwisePlan final : public PackedPlan {
       const int64_t iy = oy * c_.y.stride - c_.y.before + ky;
       const bool inside = iy >= 0 && iy < c_.in.height;
       t.rows[ky] =
-          inside ? input + (b * c_.in.height + iy) * c_.in.width * c_.out.channels : padding;
+          inside ? reinterpret_cast<const Element*>(input.row(b * c_.in.height + iy)) : padding;
       t.row_steps[ky] = inside ? step : 0;
     }
     t.in_width = c_.in.width;
@@ -120,7 +135,7 @@ class DepthwisePlan final : public PackedPlan {
     t.before = c_.x.before;
     t.stride = c_.x.stride;
     t.channels = c_.out.channels;
-    t.output = output + row * c_.out.width * c_.out.channels;
+    t.output = output;
     if constexpr (std::is_same_v<Element, float>) {
       t.blocks = reinterpret_cast<const float*>(packed);
       t.range = c_.real_range;
@@ -134,16 +149,14 @@ class DepthwisePlan final : public PackedPlan {
     }
   }
 
-  void compute_row(const Element* input, Element* output, const char* packed, int64_t row) const {
+  void compute_row(const ImageRows& input, Element* output, const char* packed, int64_t row) const {
     if (slides_) return slide_over_row(input, output, packed, row);
     const int64_t b = row / c_.out.height, oy = row % c_.out.height;
-    const Element* image = input + b * c_.in.pixels() * c_.out.channels;
-    StripInputs<Element> inputs(c_, image, static_cast<const Element*>(padding()), oy);
+    StripInputs<Element> inputs(c_, input, static_cast<const Element*>(padding()), b, oy);
     for (int64_t ox = 0; ox < c_.out.width; ox += kStripPixels) {
       const int pixels = static_cast<int>(std::min<int64_t>(kStripPixels, c_.out.width - ox));
       inputs.move(ox, pixels);
-      compute_strip(inputs.get(), pixels, packed,
-                    output + (row * c_.out.width + ox) * c_.out.channels);
+      compute_strip(inputs.get(), pixels, packed, output + ox * c_.out.channels);
     }
   }
 

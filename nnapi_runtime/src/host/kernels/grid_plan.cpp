@@ -25,9 +25,11 @@ constexpr int64_t kWorthAThread = 100000;  // multiplications
 // steps) what the weights' zero point adds to their sums.
 template <class Element>
 struct Block {
-  int64_t pixels, step;
-  const Element* inputs[kMaxInputs];  // [taps][step]
-  Element* outputs[kBlockPixels];
+  int64_t pixels;
+  Pixels<const Element> inputs;  // a table: [taps][pixels]
+  Pixels<Element> outputs;
+  const Element* input_table[kMaxInputs];
+  Element* output_table[kBlockPixels];
   int32_t row_terms[kBlockPixels];
   Element patches[kMaxPatches];
 };
@@ -35,13 +37,14 @@ struct Block {
 // How the work on a grid is cut: into blocks of output pixels, and where these are few, their
 // panels as well. It does not depend on the number of threads.
 struct WorkCut {
+  int64_t capacity;  // of a block, in pixels
   int64_t pixels, block_pixels, blocks, panels, cuts, grain;
 
   WorkCut(const Convolution& c, const Grid& grid, int64_t per_group)
       : pixels(c.out.batch * grid.y.count * grid.x.count), panels(c.groups * per_group) {
     const auto taps = static_cast<int64_t>(grid.taps.size());
-    int64_t capacity = std::min(pixels > 4 * kBlockPixels ? kLongBlock : kBlockPixels,
-                                kMaxInputs / std::max<int64_t>(taps, 1));
+    capacity = std::min(pixels > 4 * kBlockPixels ? kLongBlock : kBlockPixels,
+                        kMaxInputs / std::max<int64_t>(taps, 1));
     if (grid.tap_pixels > 1) capacity = std::min(capacity, kMaxPatches / (taps * grid.depth));
     blocks = (pixels + capacity - 1) / capacity;
     block_pixels = (pixels + blocks - 1) / blocks;
@@ -75,13 +78,34 @@ class GridPlan final : public PackedPlan {
 
   void compute(const void* input, void* output, const char* packed,
                ThreadPool& pool) const override {
+    const ImageRows in = rows_of(c_.in, const_cast<void*>(input)), out = rows_of(c_.out, output);
     for (size_t i = 0; i < grids_.size(); ++i)
-      compute_grid(grids_[i], panels_[i], cuts_[i], static_cast<const Element*>(input),
-                   static_cast<Element*>(output), packed + grids_[i].packed_at, pool);
+      compute_grid(grids_[i], panels_[i], cuts_[i], in, out, packed + grids_[i].packed_at, pool);
+  }
+
+  bool has_rows() const override { return grids_.size() == 1; }
+
+  void compute_rows(const ImageRows& input, const ImageRows& output, const char* packed,
+                    int64_t begin, int64_t end) const override {
+    const Grid& grid = grids_.front();
+    const Panels& panels = panels_.front();
+    const int64_t pixels = (end - begin) * c_.out.width, capacity = cuts_.front().capacity;
+    const int64_t blocks = (pixels + capacity - 1) / capacity;
+    Block<Element> block;
+    for (int64_t i = 0; i < blocks; ++i) {
+      const int64_t first = i * pixels / blocks, count = (i + 1) * pixels / blocks - first;
+      fill(block, grid, input, output, begin * c_.out.width + first, count);
+      multiply(block, grid, panels, packed, 0, c_.groups * panels.per_group());
+    }
+  }
+
+  static ImageRows rows_of(const Image& image, void* data) {
+    return {static_cast<char*>(data),
+            image.width * image.channels * static_cast<int64_t>(sizeof(Element))};
   }
 
   void compute_grid(const Grid& grid, const Panels& panels, const WorkCut& cut,
-                    const Element* input, Element* output, const char* packed,
+                    const ImageRows& input, const ImageRows& output, const char* packed,
                     ThreadPool& pool) const {
     parallel_for(pool, cut.blocks * cut.cuts, cut.grain, [&](int64_t begin, int64_t end) {
       Block<Element> block;
@@ -101,16 +125,22 @@ class GridPlan final : public PackedPlan {
   }
 
   // Finds inputs and outputs of `count` pixels from `first` on.
-  void fill(Block<Element>& block, const Grid& grid, const Element* input, Element* output,
-            int64_t first, int64_t count) const {
-    block.pixels = block.step = count;
-    if (is_dense(grid)) {
-      for (int64_t pixel = 0; pixel < count; ++pixel) {
-        block.inputs[pixel] = input + (first + pixel) * c_.in.channels;
-        block.outputs[pixel] = output + (first + pixel) * c_.out.channels;
-      }
+  void fill(Block<Element>& block, const Grid& grid, const ImageRows& input,
+            const ImageRows& output, int64_t first, int64_t count) const {
+    block.pixels = count;
+    if (is_even(input, output, first, first + count - 1)) {
+      const int64_t line = first / c_.out.width, x = first % c_.out.width;
+      const int64_t in_line =
+          line / c_.out.height * c_.in.height + line % c_.out.height * c_.y.stride;
+      const int64_t step = c_.x.stride * c_.in.channels;
+      block.inputs = {.first = reinterpret_cast<const Element*>(input.row(in_line)) + x * step,
+                      .step = step};
+      block.outputs = {.first = reinterpret_cast<Element*>(output.row(line)) + x * c_.out.channels,
+                       .step = c_.out.channels};
       return;
     }
+    block.inputs = {.table = block.input_table};
+    block.outputs = {.table = block.output_table};
     Element* patch = block.patches;
     int64_t gx = first % grid.x.count, line = first / grid.x.count;
     for (int64_t pixel = 0; pixel < count; gx = 0, ++line) {
@@ -118,28 +148,32 @@ class GridPlan final : public PackedPlan {
       const int64_t b = line / grid.y.count, gy = line % grid.y.count;
       const int64_t oy = grid.y.out_first + gy * grid.y.out_step,
                     ox = grid.x.out_first + gx * grid.x.out_step;
-      Element* out = output + ((b * c_.out.height + oy) * c_.out.width + ox) * c_.out.channels;
+      Element* out =
+          reinterpret_cast<Element*>(output.row(b * c_.out.height + oy)) + ox * c_.out.channels;
       for (int64_t i = 0; i < run; ++i)
-        block.outputs[pixel + i] = out + i * grid.x.out_step * c_.out.channels;
-      const Element** inputs = block.inputs + pixel;
+        block.output_table[pixel + i] = out + i * grid.x.out_step * c_.out.channels;
+      const Element** inputs = block.input_table + pixel;
       for (const Tap& tap : grid.taps) {
-        fill_run(grid, input + b * c_.in.pixels() * c_.in.channels, gy * grid.y.in_step + tap.y,
-                 gx * grid.x.in_step + tap.x, run, inputs, &patch);
-        inputs += block.step;
+        const int64_t iy = gy * grid.y.in_step + tap.y;
+        const bool inside = iy >= 0 && iy < c_.in.height;
+        const char* row = inside ? input.row(b * c_.in.height + iy) : nullptr;
+        fill_run(grid, reinterpret_cast<const Element*>(row), gx * grid.x.in_step + tap.x, run,
+                 inputs, &patch);
+        inputs += count;
       }
       pixel += run;
     }
   }
 
-  // Inputs under one tap of `run` pixels beside each other, of which the first sees (iy, ix).
-  void fill_run(const Grid& grid, const Element* image, int64_t iy, int64_t ix, int64_t run,
+  // Inputs under one tap of `run` pixels beside each other, of which the first sees pixel ix of
+  // the row (null: padding).
+  void fill_run(const Grid& grid, const Element* row, int64_t ix, int64_t run,
                 const Element** inputs, Element** patch) const {
     const auto* padding = static_cast<const Element*>(this->padding());
-    if (iy < 0 || iy >= c_.in.height) {
+    if (!row) {
       std::fill_n(inputs, run, padding);
       return;
     }
-    const Element* row = image + iy * c_.in.width * c_.in.channels;
     const int64_t step = grid.x.in_step, last = c_.in.width - grid.tap_pixels;
     const int64_t begin = std::min(run, ix < 0 ? (step - 1 - ix) / step : 0);
     const int64_t end = std::max(begin, ix > last ? 0 : std::min(run, (last - ix) / step + 1));
@@ -154,12 +188,23 @@ class GridPlan final : public PackedPlan {
     for (int64_t i = end; i < run; ++i) inputs[i] = at_border(i);
   }
 
-  // Does every output pixel see the input pixel of its own number, and nothing else?
-  bool is_dense(const Grid& grid) const {
-    return grid.taps.size() == 1 && grid.tap_pixels == 1 && grid.taps[0].y == 0 &&
-           grid.taps[0].x == 0 && c_.in.height == grid.y.count && c_.in.width == grid.x.count &&
-           c_.out.height == grid.y.count && c_.out.width == grid.x.count && grid.y.in_step == 1 &&
-           grid.x.in_step == 1;
+  // Does every output pixel see one input pixel, none of them padding?
+  bool sees_points() const {
+    const auto inside = [](const WindowAxis& axis, int64_t in, int64_t out) {
+      return axis.filter == 1 && axis.before == 0 && (out - 1) * axis.stride < in;
+    };
+    return !c_.transposed && inside(c_.y, c_.in.height, c_.out.height) &&
+           inside(c_.x, c_.in.width, c_.out.width);
+  }
+
+  // Are output pixels [first, last] and those that they see at even distances?
+  bool is_even(const ImageRows& input, const ImageRows& output, int64_t first, int64_t last) const {
+    if (!sees_points_) return false;
+    const int64_t line = first / c_.out.width, last_line = last / c_.out.width;
+    return line == last_line ||
+           (c_.y.stride == 1 && c_.x.stride == 1 && c_.in.height == c_.out.height &&
+            c_.in.width == c_.out.width && input.is_contiguous(line, last_line) &&
+            output.is_contiguous(line, last_line));
   }
 
   // Input pixels from ix on under a wide tap, some of which are padding.
@@ -194,7 +239,7 @@ class GridPlan final : public PackedPlan {
     const int64_t column = group * c_.group_out() + panels.first_column(panel);
     if constexpr (std::is_same_v<Element, float>)
       loops_.real_tiles({.inputs = block.inputs,
-                         .input_step = block.step,
+                         .input_step = block.pixels,
                          .taps = taps,
                          .depth = grid.depth,
                          .first_channel = group * c_.group_in(),
@@ -207,7 +252,7 @@ class GridPlan final : public PackedPlan {
                          .range = c_.real_range});
     else
       loops_.step_tiles({.inputs = block.inputs,
-                         .input_step = block.step,
+                         .input_step = block.pixels,
                          .taps = taps,
                          .depth = grid.depth,
                          .first_channel = group * c_.group_in(),
@@ -226,10 +271,10 @@ class GridPlan final : public PackedPlan {
   void add_rows(Block<Element>& block, const Grid& grid, int64_t group) const {
     const uint8_t flip = c_.input_flip();
     for (int64_t pixel = 0; pixel < block.pixels; ++pixel) {
-      const auto* inputs = block.inputs + pixel;
       uint32_t sum = 0;
-      for (size_t tap = 0; tap < grid.taps.size(); ++tap, inputs += block.step) {
-        const Element* x = *inputs + group * c_.group_in();
+      for (size_t tap = 0; tap < grid.taps.size(); ++tap) {
+        const Element* x =
+            block.inputs[pixel + static_cast<int64_t>(tap) * block.pixels] + group * c_.group_in();
         for (int64_t k = 0; k < grid.depth; ++k)
           sum += static_cast<uint8_t>(static_cast<uint8_t>(x[k]) ^ flip);
       }
@@ -239,6 +284,7 @@ class GridPlan final : public PackedPlan {
   }
 
   const TileLoops& loops_ = tile_loops();
+  const bool sees_points_ = sees_points();
   const bool needs_row_terms_ = c_.quantised() && StepZeros::of(c_).weight != 0;
   std::vector<Grid> grids_;
   std::vector<Panels> panels_;  // of each grid

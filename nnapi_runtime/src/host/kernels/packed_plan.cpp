@@ -29,6 +29,12 @@ bool PackedPlan::finish(const void* weights, const void* bias) {
   return true;
 }
 
+const RowStage* PackedPlan::row_stage() const {
+  const bool possible = packed_ && in_.repeat == 1 && !c_.transposed &&
+                        c_.type != ANEURALNETWORKS_TENSOR_FLOAT16 && has_rows();
+  return possible ? this : nullptr;
+}
+
 void PackedPlan::run(const ConvolutionData& data, void* scratch, ThreadPool& pool) const {
   const char* packed = packed_.get();
   if (!packed && c_.quantised() && !sums_fit(c_, static_cast<const int32_t*>(data.bias)))

@@ -4,18 +4,21 @@
 
 #include "host/kernels/aligned_bytes.h"
 #include "host/kernels/convolution.h"
+#include "host/kernels/row_stage.h"
 #include "host/kernels/staging.h"
 #include "host/packed_weights.h"
 
 namespace nnapi::host {
 
-class PackedPlan : public ConvolutionPlan {
+class PackedPlan : public ConvolutionPlan, private RowStage {
  public:
   // To be called once, after construction. Null weights: they come with every run. False if sums
   // might not fit; the plan is of no use then.
   bool finish(const void* weights, const void* bias);
 
   void run(const ConvolutionData& data, void* scratch, ThreadPool& pool) const final;
+
+  const RowStage* row_stage() const final;
 
  protected:
   // Every input channel is repeated as often. The padding has so many pixels beside each other.
@@ -26,6 +29,10 @@ class PackedPlan : public ConvolutionPlan {
   // Input and output channels last, float or 8 bits.
   virtual void compute(const void* input, void* output, const char* packed,
                        ThreadPool& pool) const = 0;
+  // The same for some rows, where that is possible.
+  virtual bool has_rows() const = 0;
+  virtual void compute_rows(const ImageRows& input, const ImageRows& output, const char* packed,
+                            int64_t begin, int64_t end) const = 0;
 
   // All channels of pixels of the padding.
   const void* padding() const { return padding_.get(); }
@@ -33,6 +40,13 @@ class PackedPlan : public ConvolutionPlan {
   const Convolution c_;
 
  private:
+  const Convolution& convolution() const final { return c_; }
+  size_t weight_bytes() const final { return packed_bytes(); }
+  void compute_rows(const ImageRows& input, const ImageRows& output, int64_t begin,
+                    int64_t end) const final {
+    compute_rows(input, output, packed_.get(), begin, end);
+  }
+
   Staging in_, out_;
   AlignedBytes padding_;
   PackedBytes packed_;  // null: packed in every run

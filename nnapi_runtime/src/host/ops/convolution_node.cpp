@@ -8,6 +8,8 @@ namespace {
 struct PreparedConvolution : Prepared {
   Convolution c;
   std::unique_ptr<ConvolutionPlan> plan;  // null: the reference kernel
+
+  const RowStage* row_stage() const override { return plan ? plan->row_stage() : nullptr; }
 };
 
 }  // namespace

@@ -29,7 +29,7 @@ template <int R, int V, int U>
 //
 // `soon` is memory that will be needed soon, as much as one vector for each channel: the next panel
 // comes from far away otherwise.
-template <int R, int V>
+template <bool kEven, int R, int V>
 void real_tile(const RealTiles& t, int first, const float* soon) {
   constexpr int U = R * V >= 8 ? 1 : R * V >= 4 ? 2 : 4;
   Reals sum[U][R][V] = {};
@@ -41,11 +41,11 @@ void real_tile(const RealTiles& t, int first, const float* soon) {
     for (int r = 0; r < R; ++r) sum[0][r][v] = bias;
   }
   w += V * kLanes;
-  const float* const* inputs = t.inputs + first;
-  for (int64_t tap = 0; tap < t.taps; ++tap, inputs += t.input_step) {
+  int64_t from = first;
+  for (int64_t tap = 0; tap < t.taps; ++tap, from += t.input_step) {
     const float* x[R];
 #pragma GCC unroll 16
-    for (int r = 0; r < R; ++r) x[r] = inputs[r] + t.first_channel;
+    for (int r = 0; r < R; ++r) x[r] = t.inputs.template at<kEven>(from + r) + t.first_channel;
     int64_t k = 0;
     for (; k + U <= t.depth; k += U, w += U * V * kLanes) {
       if constexpr (R * V >= 12) {
@@ -69,26 +69,23 @@ void real_tile(const RealTiles& t, int first, const float* soon) {
   const int last = t.columns - (V - 1) * kLanes;
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r) {
-    float* out = t.outputs[first + r] + t.first_column;
+    float* out = t.outputs.template at<kEven>(first + r) + t.first_column;
 #pragma GCC unroll 16
     for (int v = 0; v < V - 1; ++v) store(out + v * kLanes, clamp(sum[0][r][v], low, high));
     store_some(out + (V - 1) * kLanes, clamp(sum[0][r][V - 1], low, high), last);
   }
 }
 
-template <int R, int V>
+template <bool kEven, int R, int V>
 inline void real_tile_of(const RealTiles& t, int first, int rows, const float* soon) {
   if constexpr (R > 1) {
-    if (rows < R) return real_tile_of<R - 1, V>(t, first, rows, soon);
+    if (rows < R) return real_tile_of<kEven, R - 1, V>(t, first, rows, soon);
   }
-  real_tile<R, V>(t, first, soon);
+  real_tile<kEven, R, V>(t, first, soon);
 }
 
-template <int V>
-void real_tiles_of(const RealTiles& t) {
-  if constexpr (V > 1) {
-    if (t.vectors < V) return real_tiles_of<V - 1>(t);
-  }
+template <bool kEven, int V>
+void real_tiles_at(const RealTiles& t) {
   const TileCut cut(t.pixels, Isa::kRealRows[V - 1]);
   const int64_t vectors = t.taps * t.depth;
   const float* const next = t.panel + (1 + vectors) * V * kLanes;
@@ -96,9 +93,17 @@ void real_tiles_of(const RealTiles& t) {
   for (int tile = 0; tile < cut.tiles; ++tile) {
     const int rows = cut.rows + (tile < cut.taller ? 1 : 0);
     const float* soon = tile < V ? next + tile * vectors * kLanes : t.panel;
-    real_tile_of<Isa::kRealRows[V - 1], V>(t, first, rows, soon);
+    real_tile_of<kEven, Isa::kRealRows[V - 1], V>(t, first, rows, soon);
     first += rows;
   }
+}
+
+template <int V>
+void real_tiles_of(const RealTiles& t) {
+  if constexpr (V > 1) {
+    if (t.vectors < V) return real_tiles_of<V - 1>(t);
+  }
+  t.inputs.table ? real_tiles_at<false, V>(t) : real_tiles_at<true, V>(t);
 }
 
 // Channels in pairs of blocks where there are two, which halves the reading of input addresses.

@@ -23,7 +23,7 @@ template <int R, int V, class Inputs>
 
 // Output pixels [first, first + R) times the panel, which is V vectors wide.
 // `soon` is memory that will be needed soon, as in real_loops.h.
-template <int R, int V>
+template <bool kEven, int R, int V>
 void step_tile(const StepTiles& t, int first, const char* soon) {
   Ints sum[R][V];
   const auto* panel = static_cast<const char*>(t.panel);
@@ -44,11 +44,11 @@ void step_tile(const StepTiles& t, int first, const char* soon) {
   const typename Isa::Weights flips = Isa::flips(t.flip);
   constexpr int64_t kStep = V * kLanes * Isa::kGroup;
   const int64_t whole = t.depth / Isa::kGroup * Isa::kGroup;
-  const uint8_t* const* inputs = t.inputs + first;
-  for (int64_t tap = 0; tap < t.taps; ++tap, inputs += t.input_step) {
+  int64_t from = first;
+  for (int64_t tap = 0; tap < t.taps; ++tap, from += t.input_step) {
     const uint8_t* x[R];
 #pragma GCC unroll 16
-    for (int r = 0; r < R; ++r) x[r] = inputs[r] + t.first_channel;
+    for (int r = 0; r < R; ++r) x[r] = t.inputs.template at<kEven>(from + r) + t.first_channel;
     for (int64_t k = 0; k < whole; k += Isa::kGroup, w += kStep) {
       if constexpr (R * V >= 12) {
         __builtin_prefetch(soon);
@@ -70,22 +70,20 @@ void step_tile(const StepTiles& t, int first, const char* soon) {
   }
   const typename Isa::template StepStore<V> steps(factors, t.out, t.columns);
 #pragma GCC unroll 16
-  for (int r = 0; r < R; ++r) steps(t.outputs[first + r] + t.first_column, sum[r]);
+  for (int r = 0; r < R; ++r)
+    steps(t.outputs.template at<kEven>(first + r) + t.first_column, sum[r]);
 }
 
-template <int R, int V>
+template <bool kEven, int R, int V>
 inline void step_tile_of(const StepTiles& t, int first, int rows, const char* soon) {
   if constexpr (R > 1) {
-    if (rows < R) return step_tile_of<R - 1, V>(t, first, rows, soon);
+    if (rows < R) return step_tile_of<kEven, R - 1, V>(t, first, rows, soon);
   }
-  step_tile<R, V>(t, first, soon);
+  step_tile<kEven, R, V>(t, first, soon);
 }
 
-template <int V>
-void step_tiles_of(const StepTiles& t) {
-  if constexpr (V > 1) {
-    if (t.vectors < V) return step_tiles_of<V - 1>(t);
-  }
+template <bool kEven, int V>
+void step_tiles_at(const StepTiles& t) {
   const TileCut cut(t.pixels, Isa::kStepRows[V - 1]);
   const int64_t vector_bytes =
       t.taps * ((t.depth + Isa::kGroup - 1) / Isa::kGroup) * (kLanes * Isa::kGroup);
@@ -95,9 +93,17 @@ void step_tiles_of(const StepTiles& t) {
   for (int tile = 0; tile < cut.tiles; ++tile) {
     const int rows = cut.rows + (tile < cut.taller ? 1 : 0);
     const char* soon = tile < V ? next + tile * vector_bytes : panel;
-    step_tile_of<Isa::kStepRows[V - 1], V>(t, first, rows, soon);
+    step_tile_of<kEven, Isa::kStepRows[V - 1], V>(t, first, rows, soon);
     first += rows;
   }
+}
+
+template <int V>
+void step_tiles_of(const StepTiles& t) {
+  if constexpr (V > 1) {
+    if (t.vectors < V) return step_tiles_of<V - 1>(t);
+  }
+  t.inputs.table ? step_tiles_at<false, V>(t) : step_tiles_at<true, V>(t);
 }
 
 template <int P>

@@ -33,29 +33,47 @@ struct StepOutput {
   uint8_t flip;               // 0x80 if outputs are unsigned, or 0
 };
 
+// Where the pixels of a block are: each in a place of its own, or at even distances. The loops are
+// made for both, so a block's inputs and outputs both have tables or both have none.
+template <class Element>
+struct Pixels {
+  Element* const* table = nullptr;
+  Element* first = nullptr;  // without a table
+  int64_t step = 0;
+
+  template <bool kEven>
+  Element* at(int64_t pixel) const {
+    if constexpr (kEven)
+      return first + pixel * step;
+    else
+      return table[pixel];
+  }
+  Element* operator[](int64_t pixel) const { return table ? at<false>(pixel) : at<true>(pixel); }
+};
+
 // A block of output pixels times one panel.
 struct RealTiles {
-  const float* const* inputs;  // [taps][input_step]: all input channels of a pixel under a tap
+  Pixels<const float> inputs;  // all input channels of a pixel; a table: [taps][input_step]
   int64_t input_step;
-  int64_t taps, depth;
+  int64_t taps, depth;    // one tap where the inputs have no table
   int64_t first_channel;  // where the depth begins in the inputs
   const float* panel;
   int pixels, vectors;
-  int columns;            // of the panel's width that exist; the last vector has at least one
-  float* const* outputs;  // [pixels]
-  int64_t first_column;   // where the panel begins in the outputs
+  int columns;  // of the panel's width that exist; the last vector has at least one
+  Pixels<float> outputs;
+  int64_t first_column;  // where the panel begins in the outputs
   ClampRange<float> range;
 };
 
 struct StepTiles {
-  const uint8_t* const* inputs;
+  Pixels<const uint8_t> inputs;
   int64_t input_step;
   int64_t taps, depth;
   int64_t first_channel;
   const void* panel;
   int pixels, vectors;
   int columns;
-  uint8_t* const* outputs;
+  Pixels<uint8_t> outputs;
   int64_t first_column;
   const int32_t* row_terms;  // [pixels], added to a pixel's sums; or null
   uint8_t flip;              // 0x80 or 0, exclusive-ored into inputs
