@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "host/float16.h"
+#include "host/kernels/copy_matrix.h"
 #include "host/kernels/step_terms.h"
 #include "host/kernels/writer.h"
 
@@ -39,20 +40,18 @@ int Panels::columns(int64_t panel) const {
 
 template <class W>
 void Panels::pack_reals(const W* weights, const W* bias, char* to) const {
-  Writer out(to);
-  const int64_t depth = grid_.depth;
+  auto* out = reinterpret_cast<float*>(to);
   for (int64_t group = 0; group < groups_; ++group)
     for (int64_t panel = 0; panel < per_group_; ++panel) {
       const int64_t first = group * columns_ + first_column(panel);
       const int64_t columns = this->columns(panel), width = vectors(panel) * loops_.lanes;
       for (int64_t n = 0; n < width; ++n)
-        out.put(bias && n < columns ? to_float(bias[first + n]) : 0.0f);
-      for (const Tap& tap : grid_.taps)
-        for (int64_t k = 0; k < depth; ++k) {
-          const W* w = weights + first * c_.weight.out + tap.weights + k * c_.weight.in;
-          for (int64_t n = 0; n < columns; ++n) out.put(to_float(w[n * c_.weight.out]));
-          for (int64_t n = columns; n < width; ++n) out.put(0.0f);
-        }
+        *out++ = bias && n < columns ? to_float(bias[first + n]) : 0.0f;
+      for (const Tap& tap : grid_.taps) {
+        copy_matrix(weights + first * c_.weight.out + tap.weights, grid_.depth, columns,
+                    {c_.weight.in, c_.weight.out}, out, width);
+        out += grid_.depth * width;
+      }
     }
 }
 

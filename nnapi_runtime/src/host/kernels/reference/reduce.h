@@ -92,7 +92,7 @@ void reduce(ThreadPool& pool, const Reduction& shape, const In* in, Out* out, Op
 
   if (shape.run_is_reduced()) {
     // Independent partial results let the compiler use vectors without reordering anything itself.
-    constexpr size_t kLanes = 8;
+    constexpr size_t kLanes = 16;
     parallel_loop(pool, static_cast<int64_t>(shape.kept_count()), grain,
                   [&](int64_t begin, int64_t end) {
                     for (int64_t i = begin; i < end; ++i) {
