@@ -99,7 +99,8 @@ class DepthwisePlan final : public PackedPlan {
                ThreadPool& pool) const override {
     const int64_t row_work = c_.out.width * c_.out.channels * c_.y.filter * c_.x.filter;
     const ImageRows in = rows_of(c_.in, const_cast<void*>(input)), out = rows_of(c_.out, output);
-    parallel_for(pool, c_.out.batch * c_.out.height, 1 + 65536 / row_work,
+    const int64_t grain = 1 + 65536 / row_work;
+    parallel_for(pool, c_.out.batch * c_.out.height, in_pairs_ ? (grain + 1) / 2 * 2 : grain,
                  [&](int64_t begin, int64_t end) { compute_rows(in, out, packed, begin, end); });
   }
 
@@ -107,8 +108,17 @@ class DepthwisePlan final : public PackedPlan {
 
   void compute_rows(const ImageRows& input, const ImageRows& output, const char* packed,
                     int64_t begin, int64_t end) const override {
-    for (int64_t row = begin; row < end; ++row)
-      compute_row(input, reinterpret_cast<Element*>(output.row(row)), packed, row);
+    for (int64_t row = begin; row < end; ++row) {
+      auto* to = reinterpret_cast<Element*>(output.row(row));
+      if (!slides_) {
+        compute_row(input, to, packed, row);
+        continue;
+      }
+      Element* next = nullptr;
+      if (in_pairs_ && row + 1 < end && (row + 1) % c_.out.height != 0)
+        next = reinterpret_cast<Element*>(output.row(++row));
+      slide_over_rows(input, to, next, packed, next ? row - 1 : row);
+    }
   }
 
   // The input has as many channels as the output: it is staged so.
@@ -117,13 +127,13 @@ class DepthwisePlan final : public PackedPlan {
             image.width * c_.out.channels * static_cast<int64_t>(sizeof(Element))};
   }
 
-  // By the loops for whole rows.
-  void slide_over_row(const ImageRows& input, Element* output, const char* packed,
-                      int64_t row) const {
+  // By the loops for whole rows; where `next` is given, that of the next row, too.
+  void slide_over_rows(const ImageRows& input, Element* output, Element* next, const char* packed,
+                       int64_t row) const {
     const int64_t b = row / c_.out.height, oy = row % c_.out.height, step = c_.out.channels;
     const auto* padding = static_cast<const Element*>(this->padding());
     std::conditional_t<std::is_same_v<Element, float>, RealRow, ByteRow> t;
-    for (int64_t ky = 0; ky < 3; ++ky) {
+    for (int64_t ky = 0; ky < (next ? 4 : 3); ++ky) {
       const int64_t iy = oy * c_.y.stride - c_.y.before + ky;
       const bool inside = iy >= 0 && iy < c_.in.height;
       t.rows[ky] =
@@ -137,6 +147,7 @@ class DepthwisePlan final : public PackedPlan {
     t.channels = c_.out.channels;
     t.output = output;
     if constexpr (std::is_same_v<Element, float>) {
+      t.next_output = next;
       t.blocks = reinterpret_cast<const float*>(packed);
       t.range = c_.real_range;
       loops_.real_row(t);
@@ -150,7 +161,6 @@ class DepthwisePlan final : public PackedPlan {
   }
 
   void compute_row(const ImageRows& input, Element* output, const char* packed, int64_t row) const {
-    if (slides_) return slide_over_row(input, output, packed, row);
     const int64_t b = row / c_.out.height, oy = row % c_.out.height;
     StripInputs<Element> inputs(c_, input, static_cast<const Element*>(padding()), b, oy);
     for (int64_t ox = 0; ox < c_.out.width; ox += kStripPixels) {
@@ -190,6 +200,7 @@ class DepthwisePlan final : public PackedPlan {
   const TileLoops& loops_ = tile_loops();
   const bool bytes_ = takes_byte_strips(c_, loops_);
   const bool slides_ = has_sliding_window() && (bytes_ || (loops_.real_row && !c_.quantised()));
+  const bool in_pairs_ = slides_ && !c_.quantised() && c_.y.stride == 1 && c_.x.stride == 1;
   const TapGroups groups_ = slides_ ? TapGroups::kColumns : TapGroups::kFours;
   void (*const step_strip_)(const StepStrip&) = bytes_ ? loops_.byte_strip : loops_.step_strip;
 };

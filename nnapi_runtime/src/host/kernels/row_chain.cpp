@@ -15,7 +15,9 @@ constexpr int64_t kBandsOfAThread = 2;  // where there are several
 
 int64_t element_bytes(const Convolution& c) { return c.quantised() ? 1 : sizeof(float); }
 
-int64_t lot_of(const Image& out) { return std::min(out.height, 1 + (kLotPixels - 1) / out.width); }
+int64_t lot_of(const Image& out) {
+  return std::min(out.height, std::max<int64_t>(2, 1 + (kLotPixels - 1) / out.width));
+}
 
 ImageRows rows_of(const Convolution& c, const Image& image, void* data) {
   return {static_cast<char*>(data), image.width * image.channels * element_bytes(c)};

@@ -1,6 +1,6 @@
 // Rows of a 3x3 depthwise convolution of real numbers: the window slides over its input in
-// registers, so every input is loaded once for each row that sees it. For instruction sets with
-// registers enough: nine weights, nine inputs, and sums.
+// registers, so every input is loaded once for each row that sees it, or for two such rows. For
+// instruction sets with registers enough: nine weights, twelve inputs, and sums.
 //
 // Weights come as for strips.
 #pragma once
@@ -10,13 +10,14 @@
 namespace nnapi::host {
 namespace {
 
-struct RealColumn {
-  Reals row[3];
-};
-
-// Up to kLanes channels, beginning with channel c.
-template <bool kWhole>
+// Up to kLanes channels of kRows output rows, beginning with channel c.
+template <bool kWhole, int kRows>
 struct RealRowBlock {
+  static constexpr int kInputs = kRows + 2;
+  struct Column {
+    Reals row[kInputs];
+  };
+
   const RealRow t;  // a copy: stores could change what is seen by reference
   int64_t c, n;
   Reals bias, weights[9];
@@ -35,31 +36,37 @@ struct RealRowBlock {
   [[gnu::always_inline]] Reals load_channels(const float* p) const {
     return kWhole ? load<Reals>(p) : Isa::template load_part<Reals>(p, n);
   }
-  [[gnu::always_inline]] RealColumn column(int64_t ix) const {
-    RealColumn made;
+  [[gnu::always_inline]] Column column(int64_t ix) const {
+    Column made;
     if (ix < 0 || ix >= t.in_width) {
-      made.row[0] = made.row[1] = made.row[2] = Reals{};
+#pragma GCC unroll 4
+      for (int ky = 0; ky < kInputs; ++ky) made.row[ky] = Reals{};
       return made;
     }
-#pragma GCC unroll 3
-    for (int ky = 0; ky < 3; ++ky)
+#pragma GCC unroll 4
+    for (int ky = 0; ky < kInputs; ++ky)
       made.row[ky] = load_channels(t.rows[ky] + ix * t.row_steps[ky] + c);
     return made;
   }
-  [[gnu::always_inline]] void put(int64_t ox, const RealColumn& left, const RealColumn& middle,
-                                  const RealColumn& right) const {
+  [[gnu::always_inline]] void put(int64_t ox, const Column& left, const Column& middle,
+                                  const Column& right) const {
+    put_row<0>(t.output + ox * t.channels + c, left, middle, right);
+    if constexpr (kRows == 2) put_row<1>(t.next_output + ox * t.channels + c, left, middle, right);
+  }
+  template <int kTop>
+  [[gnu::always_inline]] void put_row(float* out, const Column& left, const Column& middle,
+                                      const Column& right) const {
     // Three chains of additions.
-    Reals first = bias + left.row[0] * weights[0];
-    Reals second = middle.row[0] * weights[1];
-    Reals third = right.row[0] * weights[2];
+    Reals first = bias + left.row[kTop] * weights[0];
+    Reals second = middle.row[kTop] * weights[1];
+    Reals third = right.row[kTop] * weights[2];
 #pragma GCC unroll 3
     for (int ky = 1; ky < 3; ++ky) {
-      first += left.row[ky] * weights[3 * ky];
-      second += middle.row[ky] * weights[3 * ky + 1];
-      third += right.row[ky] * weights[3 * ky + 2];
+      first += left.row[kTop + ky] * weights[3 * ky];
+      second += middle.row[kTop + ky] * weights[3 * ky + 1];
+      third += right.row[kTop + ky] * weights[3 * ky + 2];
     }
     const Reals result = clamp(first + (second + third), low, high);
-    float* out = t.output + ox * t.channels + c;
     if (kWhole)
       store(out, result);
     else
@@ -68,18 +75,18 @@ struct RealRowBlock {
 
   [[gnu::always_inline]] void run() const {
     int64_t ix = -t.before;
-    RealColumn left = column(ix);
-    if (t.stride == 2) {
+    Column left = column(ix);
+    if (kRows == 1 && t.stride == 2) {
       for (int64_t ox = 0; ox < t.out_width; ++ox, ix += 2) {
-        const RealColumn middle = column(ix + 1), right = column(ix + 2);
+        const Column middle = column(ix + 1), right = column(ix + 2);
         put(ox, left, middle, right);
         left = right;
       }
       return;
     }
-    RealColumn middle = column(ix + 1);
+    Column middle = column(ix + 1);
     for (int64_t ox = 0; ox < t.out_width; ++ox, ++ix) {
-      const RealColumn right = column(ix + 2);
+      const Column right = column(ix + 2);
       put(ox, left, middle, right);
       left = middle;
       middle = right;
@@ -87,12 +94,16 @@ struct RealRowBlock {
   }
 };
 
-void real_row(const RealRow& t) {
+template <int kRows>
+void real_rows(const RealRow& t) {
   const float* w = t.blocks;
   int64_t c = 0;
-  for (; c + kLanes <= t.channels; c += kLanes, w += 10 * kLanes) RealRowBlock<true>(t, w, c).run();
-  if (c < t.channels) RealRowBlock<false>(t, w, c).run();
+  for (; c + kLanes <= t.channels; c += kLanes, w += 10 * kLanes)
+    RealRowBlock<true, kRows>(t, w, c).run();
+  if (c < t.channels) RealRowBlock<false, kRows>(t, w, c).run();
 }
+
+void real_row(const RealRow& t) { t.next_output ? real_rows<2>(t) : real_rows<1>(t); }
 
 }  // namespace
 }  // namespace nnapi::host

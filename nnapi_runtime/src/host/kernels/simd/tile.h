@@ -100,13 +100,14 @@ struct StepStrip {
 };
 
 // One output row of a 3x3 depthwise convolution of stride 1 or 2. Input pixel ix of row ky is at
-// rows[ky] + ix * row_steps[ky]; rows of padding have a step of 0.
+// rows[ky] + ix * row_steps[ky]; rows of padding have a step of 0. Where the stride is 1, the next
+// output row may be made as well, which sees one input row more.
 struct RealRow {
-  const float* rows[3];
-  int64_t row_steps[3];
+  const float* rows[4];
+  int64_t row_steps[4];
   int64_t in_width, out_width, before, stride, channels;
   const float* blocks;
-  float* output;
+  float *output, *next_output;  // null: one row only
   ClampRange<float> range;
 };
 
