@@ -48,6 +48,8 @@ class Maker:
             return self(aten.where.self, self._hit(args[0], rows, count, most), value, args[0])
         size = end.meta["val"].shape[0]
         if end.target is aten.slice.Tensor:
+            if args[0].target is not aten.cat.default:
+                return self(aten.slice.Tensor, rows, 0, 0, size)
             filler = args[0].args[0][1]
         else:
             at = 3 if end.target is aten.pad.default else 2

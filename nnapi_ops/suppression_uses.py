@@ -79,7 +79,9 @@ class _Uses:
                 self._follow(found)
             elif not user.kwargs and user.target is aten.cat.default and _joins(user, one.node):
                 self.ends |= dict.fromkeys(user.users, one)
-            elif not user.kwargs and (_writes_number(user, one.node) or _fills_up(user, one)):
+            elif not user.kwargs and (
+                _writes_number(user, one.node) or _fills_up(user, one) or _is_best(user)
+            ):
                 self.ends[user] = one
             else:
                 raise Unsupported(
@@ -157,6 +159,11 @@ def _is_start(cut: Node) -> bool:
     every: Any = [*cut.args, *_CUT_DEFAULTS[len(cut.args) :]]
     _, dim, start, end, step = every
     return dim == 0 and not start and isinstance(end, int) and end >= 0 and step == 1
+
+
+def _is_best(cut: Node) -> bool:
+    """``x[:1]``, which there always is."""
+    return cut.target is aten.slice.Tensor and _is_start(cut) and _size(cut) == 1
 
 
 def _picks_rows(user: Node, index: Node) -> bool:

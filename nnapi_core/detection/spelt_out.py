@@ -81,11 +81,7 @@ def box_with_nms_limit(
     sizes = boxes[..., 2:] - boxes[..., :2]
     wanted = (scores > max(score_threshold, SMALLEST)) & (sizes >= min_size).all(dim=-1)
     wanted = wanted & (torch.arange(classes) > 0)
-    order = scores.t().sort(stable=True, descending=True).indices
-    each = order[..., None].expand(-1, -1, 4)
-    kept = _kept(boxes.transpose(0, 1).gather(1, each), wanted.t().gather(1, order), nms_threshold)
-    back = order.sort(stable=True).indices
-    chosen = kept.gather(1, back).t().reshape(-1)
+    chosen = _kept_by_class(boxes.transpose(0, 1), scores, wanted, nms_threshold)
     flat = scores.reshape(-1)
     # Which of equal scores are within the limit goes by position, their order by class.
     ranked = flat.masked_fill(~chosen, -1.0).sort(stable=True, descending=True)
@@ -100,6 +96,33 @@ def box_with_nms_limit(
         _longer(flat[at] * found, missing),
         _longer((at % classes) * found, missing),
     )
+
+
+def detection_postprocessing(
+    scores: Tensor, deltas: Tensor, anchors: Tensor, weights: Sequence[float],
+    score_threshold: float, nms_threshold: float, max_detections: int,
+) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
+    count, classes = scores.shape
+    boxes = decoded(anchors, deltas, weights, LOG_SIZE_LIMIT)
+    wanted = (scores > score_threshold) & (torch.arange(classes) > 0)
+    chosen = _kept_by_class(boxes.expand(classes, count, 4), scores, wanted, nms_threshold)
+    flat = scores.reshape(-1)
+    ranked = flat.masked_fill(~chosen, -torch.inf).sort(stable=True, descending=True)
+    at = ranked.indices[:max_detections]
+    found, missing = chosen[at], max_detections - at.shape[0]
+    return (
+        _longer(boxes[at // classes] * found[:, None], missing),
+        _longer(flat[at] * found, missing),
+        _longer((at % classes) * found, missing),
+    )
+
+
+def _kept_by_class(boxes: Tensor, scores: Tensor, wanted: Tensor, threshold: float) -> Tensor:
+    """Of boxes [C, N, 4] with scores [N, C], which stay in their class: [N * C]."""
+    order = scores.t().sort(stable=True, descending=True).indices
+    each = order[..., None].expand(-1, -1, 4)
+    kept = _kept(boxes.gather(1, each), wanted.t().gather(1, order), threshold)
+    return kept.gather(1, order.sort(stable=True).indices).t().reshape(-1)
 
 
 def nms(
@@ -122,6 +145,7 @@ def _longer(tensor: Tensor, missing: int) -> Tensor:
 SPELT_OUT: dict[str, Callable[..., Any]] = {
     "nnapi::generate_proposals": generate_proposals,
     "nnapi::box_with_nms_limit": box_with_nms_limit,
+    "nnapi::detection_postprocessing": detection_postprocessing,
     "nnapi::nms": nms,
     "nnapi::box_transform": operators.box_transform,
     "nnapi::heatmap_max_keypoint": heatmaps.highest,

@@ -38,6 +38,22 @@ def test_box_with_nms_limit(
 
 
 @EXAMPLES
+@given(
+    st.integers(1, 12), st.integers(1, 4), KINDS, SCORINGS, st.sampled_from([0.0, 0.3]), THRESHOLDS,
+    st.integers(1, 60), SEEDS,
+)  # fmt: skip
+def test_detection_postprocessing(
+    count: int, classes: int, kind: str, scoring: str, least: float, threshold: float, most: int,
+    seed: int,
+) -> None:  # fmt: skip
+    anchors = some_boxes(count, seed, 30.0, kind=kind)
+    deltas = torch.randn(count, 4, generator=torch.Generator().manual_seed(seed))
+    scores = some_scores((count, classes), seed, scoring)
+    weights = [10.0, 10.0, 5.0, 5.0]
+    compare("detection_postprocessing", scores, deltas, anchors, weights, least, threshold, most)
+
+
+@EXAMPLES
 @given(st.integers(1, 20), KINDS, SCORINGS, THRESHOLDS, st.integers(1, 25), SEEDS)
 def test_nms(count: int, kind: str, scoring: str, threshold: float, most: int, seed: int) -> None:
     boxes = some_boxes(count, seed, 30.0, kind=kind)

@@ -127,7 +127,7 @@ TAKEN: dict[str, Callable[..., Any]] = {
 }
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     st.sampled_from(sorted(TAKEN)),
     st.integers(1, 12),
