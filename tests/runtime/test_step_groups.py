@@ -36,7 +36,7 @@ class Graph:
     """Numbers of steps; the last step is one of them."""
 
     def inputs(self) -> list[np.ndarray]:
-        """Whole, a row, a column and a single number."""
+        """Whole, a row, a column; and a single number, which is a constant."""
         rows, columns = self.rows, self.columns
         random = np.random.default_rng([rows, columns])
         shapes = [(rows, columns), (1, columns), (rows, 1), (1, 1)]
@@ -46,8 +46,9 @@ class Graph:
         """Operations of shapes that only a run knows are computed one by one."""
         model = c_api.Model()
         arrays = self.inputs()
-        values = [model.floats(*(x.shape if known else (0, 0))) for x in arrays]
-        inputs = list(values)
+        number = arrays.pop()
+        inputs = [model.floats(*(x.shape if known else (0, 0))) for x in arrays]
+        values = [*inputs, model.constant(c_api.codes.TENSOR_FLOAT32, number)]
         for step in self.steps:
             operands = [values[step.a]]
             if step.operation in BINARY:
@@ -57,7 +58,7 @@ class Graph:
             dims = (self.rows, self.columns) if known else (0, 0)
             values.append(model.floats(*dims))
             model.operation(step.operation, operands, [values[-1]])
-        model.finish(inputs, [values[len(arrays) + number] for number in self.outputs])
+        model.finish(inputs, [values[4 + number] for number in self.outputs])
         compilation = c_api.compile_model(model)
         results = [np.full((self.rows, self.columns), 7, np.float32) for _ in self.outputs]
         with execution(compilation) as run:
@@ -79,7 +80,7 @@ def graphs(draw: st.DrawFn) -> Graph:
     for number in range(count):
         whole = st.sampled_from([0, *range(4, 4 + number)])
         a, b = draw(whole), draw(st.one_of(whole, st.integers(1, 3)))
-        operation = draw(st.sampled_from(UNARY + BINARY))
+        operation = draw(st.sampled_from((*UNARY, *BINARY, "MUL", "ADD", "MUL", "ADD")))
         if operation in BINARY and operation != "PRELU" and draw(st.booleans()):
             a, b = b, a
         steps.append(Step(operation, a, b, draw(st.integers(0, 3))))
@@ -97,7 +98,26 @@ def fan(width: int) -> Sequence[Step]:
     return [*waiting, *gathered]
 
 
+# Products and constants that are added to them; the second product is read again.
+POLYNOMIAL = (
+    Step("MUL", 0, 0),
+    Step("ADD", 4, 3),
+    Step("MUL", 5, 0),
+    Step("ADD", 3, 6),
+    Step("MUL", 7, 6),
+    Step("ADD", 8, 3),
+    Step("MUL", 9, 3),
+    Step("ADD", 10, 3),
+    Step("MUL", 11, 0, activation=1),
+    Step("ADD", 12, 3),
+    Step("MUL", 13, 0),
+    Step("ADD", 14, 3, activation=2),
+)
+
+
 @given(graphs())
+@example(Graph(37, 111, POLYNOMIAL, (11,)))
+@example(Graph(3, 5, POLYNOMIAL, (2, 4, 11)))
 @example(Graph(37, 111, tuple(fan(12)), (25,)))
 @example(Graph(1, 1, (Step("EXP", 0, 0), Step("NEG", 4, 0)), (1,)))
 def test_groups_compute_what_their_steps_do(graph: Graph) -> None:

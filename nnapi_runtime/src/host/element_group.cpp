@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "host/multiply_add.h"
 #include "host/thread_pool.h"
 
 namespace nnapi::host {
@@ -20,12 +21,25 @@ ElementGroup::ElementGroup(const Model& model, const std::vector<Step>& steps,
                            std::vector<ElementLoop>& loops)
     : last_step_(group.last) {
   const auto place = [&](uint32_t operand) { return Place{operand, slots[operand]}; };
+  const auto is_read_from = [&](uint32_t operand, uint32_t first) {
+    for (uint32_t i = first; i <= group.last; ++i)
+      if (std::ranges::count(steps[i].operation->inputs, operand) != 0) return true;
+    return false;
+  };
   double cost = 0.0;  // of an element, in pieces
   for (uint32_t i = group.first; i <= group.last; ++i) {
     const OperationNode& operation = *steps[i].operation;
     const uint32_t a = operation.inputs[0], b = loops[i].is_binary() ? operation.inputs[1] : a;
-    cost += 1.0 / static_cast<double>(loops[i].grain());
-    members_.push_back({std::move(loops[i]), place(a), place(b), place(operation.outputs[0])});
+    Member member{std::move(loops[i]), place(a), place(b), place(operation.outputs[0]), 1};
+    if (i < group.last && member.out.slot != kNoSlot && !is_read_from(operation.outputs[0], i + 2))
+      if (ElementLoop both = multiply_add_loop(model, operation, *steps[i + 1].operation)) {
+        ++i;
+        member.loop = std::move(both);
+        member.out = place(steps[i].operation->outputs[0]);
+        member.steps = 2;
+      }
+    cost += 1.0 / static_cast<double>(member.loop.grain());
+    members_.push_back(std::move(member));
   }
   count_ = static_cast<int64_t>(model.shapes().tensors[members_[0].out.operand].count());
   blocks_per_piece_ = std::max(static_cast<int64_t>(1.0 / cost), kLeastPiece) / kBlock;
@@ -50,7 +64,8 @@ void ElementGroup::time_block(int64_t begin, int64_t end, const Tensor* tensors,
   for (const Member& member : members_) {
     run_member(member, begin, end, tensors, slots);
     const auto now = Clock::now();
-    *times++ = static_cast<uint64_t>((now - start).count());
+    const auto taken = static_cast<uint64_t>((now - start).count());
+    times = std::fill_n(times, member.steps, taken / member.steps);
     start = now;
   }
 }

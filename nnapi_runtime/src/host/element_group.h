@@ -27,6 +27,7 @@ class ElementGroup {
   struct Member {
     ElementLoop loop;
     Place a, b, out;  // b is a where a step reads one tensor
+    uint32_t steps;   // that it is of
   };
 
   void run_block(int64_t begin, int64_t end, const Tensor* tensors, char* slots) const;

@@ -61,6 +61,7 @@ struct Isa {
           _mm256_min_ps(reinterpret_cast<__m256>(high), reinterpret_cast<__m256>(x)));
     }
   };
+  static void keep_rounding(Reals& v) { asm("" : "+x"(v)); }
   template <int V>
   struct StepStore;
 };
@@ -106,6 +107,7 @@ const TileLoops kAvx2Loops = {"avx2",
                               stretch_of<exponential>,
                               stretch_of<logistic>,
                               stretch_of<hyperbolic_tangent>,
+                              multiply_add,
                               nullptr,
                               nullptr,
                               nullptr};

@@ -95,6 +95,7 @@ struct Isa {
           _mm512_scalef_ps(reinterpret_cast<__m512>(x), reinterpret_cast<__m512>(n)));
     }
   };
+  static void keep_rounding(Reals& v) { asm("" : "+v"(v)); }
   template <int V>
   struct StepStore;
 };
@@ -143,6 +144,7 @@ const TileLoops kAvx512Loops = {"avx512",
                                 stretch_of<exponential>,
                                 stretch_of<logistic>,
                                 stretch_of<hyperbolic_tangent>,
+                                multiply_add,
                                 byte_strip<kStripPixels>,
                                 byte_row,
                                 real_row};

@@ -40,6 +40,7 @@ struct Isa {
   typedef float Reals __attribute__((vector_size(16)));
   typedef int32_t Ints __attribute__((vector_size(16)));
   using Numbers = PlainNumbers<Reals, Ints>;
+  static void keep_rounding(Reals& v) { asm("" : "+m"(v)); }
   template <int V>
   struct StepStore;
 };
@@ -79,6 +80,7 @@ const TileLoops kPortableLoops = {"portable",
                                   stretch_of<exponential>,
                                   stretch_of<logistic>,
                                   stretch_of<hyperbolic_tangent>,
+                                  multiply_add,
                                   nullptr,
                                   nullptr,
                                   nullptr};

@@ -141,6 +141,8 @@ struct TileLoops {
   void (*softmax)(const SoftmaxRows&);
   // Of float32 numbers, as vector_loop.h has them.
   VectorFunction exponential, logistic, hyperbolic_tangent;
+  // a * b, rounded, + *f.
+  VectorFunction multiply_add;
   // Null where there are none:
   void (*byte_strip)(const StepStrip&);
   void (*byte_row)(const ByteRow&);

@@ -14,6 +14,7 @@
 //   flips(flip)                            what turns such inputs over
 //   dot(sum, weights, inputs)
 //   Numbers                                see exponential_method.h
+//   keep_rounding(v)                       makes v what it is without the operations after it
 //   StepStore<V>                           stores sums of V vectors as steps
 #pragma once
 
