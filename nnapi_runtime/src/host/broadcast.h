@@ -21,6 +21,7 @@ class Broadcast {
   Broadcast(const Shape& a, const Shape& b);
 
   size_t count() const { return count_; }
+  size_t run() const { return loops_[0].size; }
   // Is all of the output one run?
   bool is_single_run() const { return depth_ == 1; }
   // Along a run, does the operand advance with the output, or is its value the same for all of it?

@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "host/multiply_add.h"
+#include "host/piece_size.h"
 #include "host/thread_pool.h"
 
 namespace nnapi::host {
@@ -12,7 +13,6 @@ namespace {
 // Blocks of several operands fit the first cache together.
 constexpr int64_t kBlock = 1024;            // elements
 constexpr int64_t kSlotBytes = kBlock * 4;  // the largest elements have 4 bytes
-constexpr int64_t kLeastPiece = 4096;       // elements
 
 }  // namespace
 
@@ -42,7 +42,7 @@ ElementGroup::ElementGroup(const Model& model, const std::vector<Step>& steps,
     members_.push_back(std::move(member));
   }
   count_ = static_cast<int64_t>(model.shapes().tensors[members_[0].out.operand].count());
-  blocks_per_piece_ = std::max(static_cast<int64_t>(1.0 / cost), kLeastPiece) / kBlock;
+  blocks_per_piece_ = piece_size((count_ + kBlock - 1) / kBlock, 1.0 / (cost * kBlock));
 }
 
 void ElementGroup::run_member(const Member& member, int64_t begin, int64_t end,

@@ -1,16 +1,28 @@
 // Elementwise loops over whole tensors, cut into pieces for the thread pool.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "host/element_loop.h"
 #include "host/operation.h"
+#include "host/piece_size.h"
 
 namespace nnapi::host {
 
-// How many elements make a piece of work: some 20 microseconds, a few times a thread's wake-up.
-constexpr int64_t kElementGrain = 65536;  // of arithmetic
-constexpr int64_t kCostlyGrain = 8192;    // of functions that take tens of instructions
+// How many elements are worth a piece of work: those of some microseconds.
+constexpr int64_t kElementGrain = 32768;  // of arithmetic
+constexpr int64_t kCostlyGrain = 4096;    // of functions that take tens of instructions
+
+// Pieces of elements. Vectors stay whole, and so do runs of elements, if they are short.
+inline int64_t element_piece(size_t count, int64_t grain, size_t run = 1) {
+  constexpr int64_t kVector = 64;
+  const bool is_short = run > 0 && static_cast<int64_t>(run) < grain / 4;
+  const int64_t least = is_short ? static_cast<int64_t>(run) : 1;
+  const int64_t unit = least * std::max<int64_t>(1, kVector / least);
+  return unit * piece_size((static_cast<int64_t>(count) + unit - 1) / unit,
+                           static_cast<double>(grain) / static_cast<double>(unit));
+}
 
 template <class F, class In, class Out>
 void unary_stretch(const void* f, const void* a, const void*, void* out, int64_t n) {
@@ -48,9 +60,9 @@ void map_stretches(const Node& node, StretchLoop loop, size_t count, const In* i
         ElementLoop(loop, f, nullptr, grain, std::type_identity<In>{}, std::type_identity<Out>{});
     return;
   }
-  parallel_for(node.pool(), static_cast<int64_t>(count), grain, [&](int64_t begin, int64_t end) {
-    loop(&f, in + begin, nullptr, out + begin, end - begin);
-  });
+  parallel_for(
+      node.pool(), static_cast<int64_t>(count), element_piece(count, grain),
+      [&](int64_t begin, int64_t end) { loop(&f, in + begin, nullptr, out + begin, end - begin); });
 }
 
 template <class In, class Out, class F>
@@ -73,8 +85,8 @@ void map_broadcast(const Node& node, const Broadcast& shape, const In* a, const 
         ElementLoop(loop, f, &shape, grain, std::type_identity<In>{}, std::type_identity<Out>{});
     return;
   }
-  parallel_for(node.pool(), static_cast<int64_t>(shape.count()), grain,
-               [&](int64_t begin, int64_t end) {
+  parallel_for(node.pool(), static_cast<int64_t>(shape.count()),
+               element_piece(shape.count(), grain, shape.run()), [&](int64_t begin, int64_t end) {
                  shape.for_runs(begin, end, [&](size_t at, size_t a_at, size_t b_at, size_t n) {
                    loop(&f, a + a_at, b + b_at, out + at, static_cast<int64_t>(n));
                  });

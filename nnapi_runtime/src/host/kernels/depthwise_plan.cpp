@@ -7,6 +7,7 @@
 #include "host/kernels/simd/tile.h"
 #include "host/kernels/step_terms.h"
 #include "host/kernels/strips.h"
+#include "host/piece_size.h"
 #include "host/thread_pool.h"
 
 namespace nnapi::host {
@@ -97,10 +98,14 @@ class DepthwisePlan final : public PackedPlan {
 
   void compute(const void* input, void* output, const char* packed,
                ThreadPool& pool) const override {
+    const int64_t rows = c_.out.batch * c_.out.height;
     const int64_t row_work = c_.out.width * c_.out.channels * c_.y.filter * c_.x.filter;
     const ImageRows in = rows_of(c_.in, const_cast<void*>(input)), out = rows_of(c_.out, output);
-    const int64_t grain = 1 + 65536 / row_work;
-    parallel_for(pool, c_.out.batch * c_.out.height, in_pairs_ ? (grain + 1) / 2 * 2 : grain,
+    const double in_a_microsecond = (c_.quantised() ? 100e3 : 50e3) / static_cast<double>(row_work);
+    const int64_t together = in_pairs_ ? 2 : 1;
+    const int64_t grain = together * piece_size((rows + together - 1) / together,
+                                                in_a_microsecond / static_cast<double>(together));
+    parallel_for(pool, rows, grain,
                  [&](int64_t begin, int64_t end) { compute_rows(in, out, packed, begin, end); });
   }
 

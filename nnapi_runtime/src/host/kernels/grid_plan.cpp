@@ -9,6 +9,7 @@
 #include "host/kernels/panels.h"
 #include "host/kernels/simd/tile.h"
 #include "host/kernels/step_terms.h"
+#include "host/piece_size.h"
 #include "host/thread_pool.h"
 
 namespace nnapi::host {
@@ -19,7 +20,8 @@ constexpr int64_t kLongBlock = 48;      // the same where there are many: whole 
 constexpr int64_t kMaxInputs = 4096;    // input addresses of a block
 constexpr int64_t kMaxPatches = 16384;  // elements of a block's wide taps that reach into padding
 constexpr int64_t kMaxGrids = 64;
-constexpr int64_t kWorthAThread = 100000;  // multiplications
+constexpr int64_t kManyPieces = 16;   // enough for some threads to have equal shares
+constexpr int64_t kLeastPixels = 12;  // that make good use of a panel
 
 // A block of consecutive output pixels of a grid: where their inputs and outputs are, and (for
 // steps) what the weights' zero point adds to their sums.
@@ -39,6 +41,9 @@ struct Block {
 struct WorkCut {
   int64_t capacity;  // of a block, in pixels
   int64_t pixels, block_pixels, blocks, panels, cuts, grain;
+  // Where one block would do, weights are most of what is read: all blocks pass a panel before the
+  // next one, so that threads share the panels.
+  bool panels_first;
 
   WorkCut(const Convolution& c, const Grid& grid, int64_t per_group)
       : pixels(c.out.batch * grid.y.count * grid.x.count), panels(c.groups * per_group) {
@@ -47,12 +52,28 @@ struct WorkCut {
                         kMaxInputs / std::max<int64_t>(taps, 1));
     if (grid.tap_pixels > 1) capacity = std::min(capacity, kMaxPatches / (taps * grid.depth));
     blocks = (pixels + capacity - 1) / capacity;
+    panels_first = blocks == 1;
+    if (panels_first && panels < kManyPieces && pixels >= 2 * kLeastPixels) blocks = 2;
     block_pixels = (pixels + blocks - 1) / blocks;
-    cuts = std::clamp<int64_t>(16 / blocks, 1, panels);
-    const double work = static_cast<double>(block_pixels * c.out.channels) *
-                        static_cast<double>((taps + 1) * grid.depth) / static_cast<double>(cuts);
-    grain = static_cast<int64_t>(1 + kWorthAThread / work);
+    blocks = (pixels + block_pixels - 1) / block_pixels;
+    cuts = (kManyPieces + blocks - 1) / blocks;
+    if (blocks < 2 * kManyPieces) cuts += blocks * cuts % 2;  // equal shares for two threads
+    cuts = std::min(cuts, panels);
+    grain =
+        piece_size(blocks * cuts, static_cast<double>(cuts) / microseconds(c, taps * grid.depth));
   }
+
+  // That a block takes, by its multiplications or its weights, whichever there are more of.
+  double microseconds(const Convolution& c, int64_t fan_in) const {
+    const double weights = static_cast<double>(c.out.channels) * static_cast<double>(fan_in + 1);
+    const double products = weights * static_cast<double>(block_pixels);
+    return c.quantised() ? std::max(products / 400e3, weights / 150e3)
+                         : std::max(products / 100e3, weights / 40e3);
+  }
+
+  // Item i: a block, and some of the panels.
+  int64_t block_of(int64_t i) const { return panels_first ? i % blocks : i / cuts; }
+  int64_t part_of(int64_t i) const { return panels_first ? i / blocks : i % cuts; }
 };
 
 template <class Element>
@@ -107,15 +128,17 @@ class GridPlan final : public PackedPlan {
   void compute_grid(const Grid& grid, const Panels& panels, const WorkCut& cut,
                     const ImageRows& input, const ImageRows& output, const char* packed,
                     ThreadPool& pool) const {
-    parallel_for(pool, cut.blocks * cut.cuts, cut.grain, [&](int64_t begin, int64_t end) {
+    const int64_t items = cut.blocks * cut.cuts;
+    // Every item is the same wherever a piece begins, so a thread by itself need not begin anew.
+    const int64_t grain = pool.size() == 1 ? items : cut.grain;
+    parallel_for(pool, items, grain, [&](int64_t begin, int64_t end) {
       Block<Element> block;
       int64_t current = -1;
       for (int64_t i = begin; i < end; ++i) {
-        const int64_t number = i / cut.cuts, part = i % cut.cuts;
+        const int64_t number = cut.block_of(i), part = cut.part_of(i);
         if (number != current) {
           current = number;
           const int64_t first = current * cut.block_pixels;
-          if (first >= cut.pixels) return;
           fill(block, grid, input, output, first, std::min(cut.block_pixels, cut.pixels - first));
         }
         multiply(block, grid, panels, packed, part * cut.panels / cut.cuts,

@@ -29,8 +29,6 @@ Panels::Panels(const Convolution& c, const TileLoops& loops, const Grid& grid)
       group_bytes_(vector_bytes_ * static_cast<size_t>(vectors_)) {
   const int64_t most = c.quantised() ? loops.step_vectors : loops.real_vectors;
   per_group_ = (vectors_ + most - 1) / most;
-  narrow_ = vectors_ / per_group_;
-  wider_ = vectors_ % per_group_;
 }
 
 int Panels::columns(int64_t panel) const {

@@ -33,9 +33,8 @@ class Panels {
   void pack(const void* weights, const void* bias, char* to) const;
 
  private:
-  // Of a group. The first panels are one vector wider than the others, where they are not all
-  // alike.
-  int64_t first_vector(int64_t panel) const { return panel * narrow_ + std::min(panel, wider_); }
+  // Of a group. Where not all panels are alike, the wider ones lie evenly among the others.
+  int64_t first_vector(int64_t panel) const { return panel * vectors_ / per_group_; }
   template <class W>
   void pack_reals(const W* weights, const W* bias, char* to) const;
   template <class W>
@@ -45,7 +44,6 @@ class Panels {
   const TileLoops& loops_;
   const Grid& grid_;
   int64_t groups_, columns_, vectors_, per_group_;
-  int64_t narrow_, wider_;  // width of most panels; how many are wider
   size_t vector_bytes_, group_bytes_;
 };
 

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "host/float16.h"
+#include "host/piece_size.h"
 #include "host/vector_loop.h"
 
 namespace nnapi::host {
@@ -79,13 +80,16 @@ struct Span {
 
 constexpr int64_t kChannels = 64;  // handled at a time
 
-// Totals are made row by row and joined then, which keeps rounding errors of large windows small.
+// Some channels of a row. Totals are made row by row and joined then, which keeps rounding errors
+// of large windows small.
 template <class T, class Kind>
-void pool_row(const Pooling& p, const T* input, T* output, int64_t b, int64_t oy) {
+void pool_row(const Pooling& p, const T* input, T* output, int64_t b, int64_t oy, int64_t first) {
   using Total = typename Kind::Total;
   const ImageStrides in = ImageStrides::of(p.in, p.nchw), out = ImageStrides::of(p.out, p.nchw);
   const Span rows = Span::of(p.y, oy, p.in.height);
-  const auto totals = [&](const T* x, const Span& columns, Total* total, int64_t n, auto stride) {
+  const int64_t n = std::min(kChannels, p.in.channels - first);
+  const T* x = input + b * in.batch + first * in.channel;
+  const auto totals = [&](const Span& columns, Total* total, auto stride) {
     std::fill_n(total, n, Kind::kStart);
     for (int64_t iy = rows.begin; iy < rows.end; ++iy) {
       Total row[kChannels];
@@ -100,31 +104,30 @@ void pool_row(const Pooling& p, const T* input, T* output, int64_t b, int64_t oy
   for (int64_t ox = 0; ox < p.out.width; ++ox) {
     const Span columns = Span::of(p.x, ox, p.in.width);
     const int64_t count = rows.length() * columns.length();
-    T* pixel = output + b * out.batch + oy * out.row + ox * out.column;
-    for (int64_t first = 0; first < p.in.channels; first += kChannels) {
-      const int64_t n = std::min(kChannels, p.in.channels - first);
-      const T* x = input + b * in.batch + first * in.channel;
-      Total total[kChannels];
-      if (p.nchw)
-        totals(x, columns, total, n, in.channel);
-      else
-        totals(x, columns, total, n, std::integral_constant<int64_t, 1>());
-      for (int64_t c = 0; c < n; ++c)
-        pixel[(first + c) * out.channel] = Kind::finish(p, total[c], count);
-    }
+    T* pixel = output + b * out.batch + oy * out.row + ox * out.column + first * out.channel;
+    Total total[kChannels];
+    if (p.nchw)
+      totals(columns, total, in.channel);
+    else
+      totals(columns, total, std::integral_constant<int64_t, 1>());
+    for (int64_t c = 0; c < n; ++c) pixel[c * out.channel] = Kind::finish(p, total[c], count);
   }
 }
 
 template <class T, class Kind>
 void pool_as(const Pooling& p, const void* input, void* output, ThreadPool& threads) {
+  const int64_t blocks = (p.in.channels + kChannels - 1) / kChannels;
+  const int64_t count = p.out.batch * p.out.height * blocks;
   const auto filter = static_cast<double>(std::min(p.y.filter, p.in.height)) *
                       static_cast<double>(std::min(p.x.filter, p.in.width));
-  const double work = static_cast<double>(p.out.width * p.out.channels) * filter;
-  const auto grain = 1 + static_cast<int64_t>(32768 / std::max(work, 1.0));
-  parallel_loop(threads, p.out.batch * p.out.height, grain, [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row)
+  const double work =
+      static_cast<double>(p.out.width * std::min(p.out.channels, kChannels)) * filter;
+  parallel_loop(threads, count, piece_size(count, 8192 / work), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t row = i / blocks;
       pool_row<T, Kind>(p, static_cast<const T*>(input), static_cast<T*>(output),
-                        row / p.out.height, row % p.out.height);
+                        row / p.out.height, row % p.out.height, i % blocks * kChannels);
+    }
   });
 }
 

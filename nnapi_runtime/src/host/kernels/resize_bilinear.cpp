@@ -5,6 +5,7 @@
 
 #include "host/float16.h"
 #include "host/kernels/resize_axis.h"
+#include "host/piece_size.h"
 #include "host/quantization.h"
 #include "host/vector_loop.h"
 
@@ -134,8 +135,11 @@ void bilinear_rows(const Resizing& r, const T* input, T* output, int64_t begin, 
 
 template <class T>
 void resize_as(const Resizing& r, const void* input, void* output, ThreadPool& threads) {
-  const int64_t grain = 1 + 32768 / std::max<int64_t>(r.out.width * r.out.channels, 1);
-  parallel_loop(threads, r.out.batch * r.out.height, grain, [&](int64_t begin, int64_t end) {
+  const int64_t rows = r.out.batch * r.out.height;
+  // A piece begins with finding each pixel's neighbours.
+  const int64_t grain =
+      piece_size(rows, 32768.0 / static_cast<double>(r.out.width * r.out.channels));
+  parallel_loop(threads, rows, grain, [&](int64_t begin, int64_t end) {
     bilinear_rows(r, static_cast<const T*>(input), static_cast<T*>(output), begin, end);
   });
 }

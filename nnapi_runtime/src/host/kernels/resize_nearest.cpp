@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "host/kernels/resize_axis.h"
+#include "host/piece_size.h"
 #include "host/thread_pool.h"
 
 namespace nnapi::host {
@@ -23,8 +24,10 @@ void nearest_row(const Resizing& r, const T* input, T* output, int64_t b, int64_
 
 template <class T>
 void resize_as(const Resizing& r, const void* input, void* output, ThreadPool& threads) {
-  const int64_t grain = 1 + 32768 / std::max<int64_t>(r.out.width * r.out.channels, 1);
-  parallel_for(threads, r.out.batch * r.out.height, grain, [&](int64_t begin, int64_t end) {
+  const int64_t rows = r.out.batch * r.out.height;
+  const int64_t grain =
+      piece_size(rows, 8192.0 / static_cast<double>(r.out.width * r.out.channels));
+  parallel_for(threads, rows, grain, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i)
       nearest_row(r, static_cast<const T*>(input), static_cast<T*>(output), i / r.out.height,
                   i % r.out.height);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "host/float16.h"
+#include "host/piece_size.h"
 #include "host/vector_loop.h"
 
 namespace nnapi::host {
@@ -24,7 +25,9 @@ constexpr int64_t kPixels = 16;  // a block of pixels whose rows of channels sta
 template <class F>
 void for_blocks(const Image& image, ThreadPool& pool, F&& f) {
   const int64_t blocks = (image.pixels() + kPixels - 1) / kPixels;
-  const int64_t grain = 1 + 65536 / (kPixels * std::max<int64_t>(image.channels, 1));
+  const int64_t channels = std::max<int64_t>(image.channels, 1);
+  const int64_t grain =
+      piece_size(image.batch * blocks, 8192.0 / static_cast<double>(kPixels * channels));
   parallel_loop(pool, image.batch * blocks, grain, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       const int64_t first = i % blocks * kPixels;

@@ -26,8 +26,8 @@ void select(const Node& node, F choose) {
   const Bool8* mask = node.in(kMask).as<Bool8>();
   const T *a = node.in(kA).as<T>(), *b = node.in(kB).as<T>();
   T* out = node.out(0).as<T>();
-  parallel_for(node.pool(), static_cast<int64_t>(node.out(0).count()), kElementGrain,
-               [=](int64_t begin, int64_t end) {
+  parallel_for(node.pool(), static_cast<int64_t>(node.out(0).count()),
+               element_piece(node.out(0).count(), kElementGrain), [=](int64_t begin, int64_t end) {
                  for (int64_t i = begin; i < end; ++i) out[i] = choose(mask[i], a[i], b[i]);
                });
 }

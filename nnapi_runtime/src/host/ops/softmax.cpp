@@ -10,6 +10,7 @@
 #include "host/kernels/reference/softmax.h"
 #include "host/kernels/simd/tile.h"
 #include "host/ops/axis.h"
+#include "host/piece_size.h"
 #include "host/quantization.h"
 
 namespace nnapi::host {
@@ -71,12 +72,13 @@ Status run_quantised_softmax(const Node& node, const AxisView& view,
 }
 
 void softmax_rows(const Node& node, const AxisView& view, float beta) {
-  constexpr int64_t kGrain = 8192;  // elements
+  constexpr double kInAMicrosecond = 2048;  // elements
   const auto rows = static_cast<int64_t>(view.outer), size = static_cast<int64_t>(view.size);
   const auto* in = node.in(kInput).as<float>();
   auto* out = node.out(0).as<float>();
   parallel_for(
-      node.pool(), rows, 1 + kGrain / std::max<int64_t>(size, 1), [&](int64_t begin, int64_t end) {
+      node.pool(), rows, piece_size(rows, kInAMicrosecond / static_cast<double>(size)),
+      [&](int64_t begin, int64_t end) {
         tile_loops().softmax({in + begin * size, out + begin * size, end - begin, size, beta});
       });
 }

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 
+#include "host/piece_size.h"
 #include "host/tensor.h"
 #include "host/vector_loop.h"
 
@@ -85,15 +86,14 @@ void reduce(ThreadPool& pool, const Reduction& shape, const In* in, Out* out, Op
     std::fill_n(out, shape.kept_count(), op.result(op.start()));
     return;
   }
-  constexpr size_t kWorkGrain = 65536;  // elements of the input for one piece of work
   const size_t run = shape.run_size();
-  const int64_t grain =
-      static_cast<int64_t>(std::max<size_t>(1, kWorkGrain / shape.reduced_count()));
+  const double in_a_microsecond = 8192.0 / static_cast<double>(shape.reduced_count());
 
   if (shape.run_is_reduced()) {
     // Independent partial results let the compiler use vectors without reordering anything itself.
     constexpr size_t kLanes = 16;
-    parallel_loop(pool, static_cast<int64_t>(shape.kept_count()), grain,
+    const auto count = static_cast<int64_t>(shape.kept_count());
+    parallel_loop(pool, count, piece_size(count, in_a_microsecond),
                   [&](int64_t begin, int64_t end) {
                     for (int64_t i = begin; i < end; ++i) {
                       const In* base = in + shape.kept_offset(static_cast<size_t>(i));
@@ -117,8 +117,8 @@ void reduce(ThreadPool& pool, const Reduction& shape, const In* in, Out* out, Op
   // The run is kept: whole pieces of it are reduced side by side.
   constexpr size_t kBlock = 64;
   const size_t blocks = (run + kBlock - 1) / kBlock;
-  parallel_loop(pool, static_cast<int64_t>(shape.kept_count() / run * blocks),
-                std::max<int64_t>(1, grain / static_cast<int64_t>(kBlock)),
+  const auto count = static_cast<int64_t>(shape.kept_count() / run * blocks);
+  parallel_loop(pool, count, piece_size(count, in_a_microsecond / kBlock),
                 [&](int64_t begin, int64_t end) {
                   for (int64_t i = begin; i < end; ++i) {
                     const size_t row = static_cast<size_t>(i) / blocks;

@@ -11,7 +11,7 @@ namespace nnapi::host {
 namespace {
 
 // Elements that are worth handing to another thread.
-constexpr int64_t kPieceElements = 32768;
+constexpr int64_t kPieceElements = 8192;
 // Side of the square that is transposed at once, so that the cache lines it touches stay in L1.
 constexpr int64_t kTile = 32;
 
