@@ -1,5 +1,5 @@
-// One pool per process. Work is cut into the same pieces for every number of threads, so results do
-// not depend on it.
+// One pool per process. Work is cut into the same pieces for every number of threads, or into any
+// where each item is computed by itself, so results do not depend on it.
 #pragma once
 
 #include <cstdint>
