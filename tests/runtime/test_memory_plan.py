@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ctypes import byref, c_uint32, c_uint64
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -82,5 +83,35 @@ def test_a_compilation_states_its_figures(operation: str, expected: int) -> None
     peak, total = c_uint64(), c_uint64()
     assert library().nnapi_host_compilation_memory(compilation, byref(peak), byref(total)) == 0
     assert (peak.value, total.value) == (expected, 7 * 1024)
+    c_api.free("Compilation", compilation)
+    model.free()
+
+
+# Parts that are whole rows of what is split lie in it; others are copied.
+@pytest.mark.parametrize(("axis", "peak"), [(0, 1024), (1, 2 * 1024)])
+def test_parts_lie_in_what_is_split(axis: int, peak: int) -> None:
+    model = c_api.Model()
+    x, turned = model.floats(16, 16), model.floats(16, 16)
+    shape = (8, 16) if axis == 0 else (16, 8)
+    parts = [model.floats(*shape) for _ in range(2)]
+    results = [model.floats(*reversed(shape)) for _ in range(2)]
+    model.operation("TRANSPOSE", [x], [turned])
+    model.operation("SPLIT", [turned, model.int32(axis), model.int32(2)], parts)
+    for part, result in zip(parts, results, strict=True):
+        model.operation("TRANSPOSE", [part], [result])
+    model.finish([x], results)
+    compilation = c_api.compile_model(model)
+    found, total = c_uint64(), c_uint64()
+    assert library().nnapi_host_compilation_memory(compilation, byref(found), byref(total)) == 0
+    assert (found.value, total.value) == (peak, 2 * 1024)
+    values = np.arange(256, dtype=np.float32).reshape(16, 16)
+    outputs = [np.zeros(shape[::-1], np.float32) for _ in range(2)]
+    with c_api.execution(compilation) as run:
+        assert c_api.set_input(run, 0, values) == "NO_ERROR"
+        for index, output in enumerate(outputs):
+            assert c_api.set_output(run, index, output) == "NO_ERROR"
+        c_api.good("Execution_compute", run)
+    for output, expected in zip(outputs, np.split(values.T, 2, axis), strict=True):
+        np.testing.assert_array_equal(output, expected.T)
     c_api.free("Compilation", compilation)
     model.free()

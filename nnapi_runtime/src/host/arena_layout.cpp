@@ -47,7 +47,8 @@ class Layout {
     layout.operands.assign(source_.size(), Program::kNotPlanned);
     for (uint32_t i = 0; i < source_.size(); ++i)
       if (is_planned(i))
-        layout.operands[i] = is_whole(i) ? plan.offsets[use_[source_[i]]] : Program::kInBlocks;
+        layout.operands[i] =
+            is_whole(i) ? plan.offsets[use_[source_[i]]] + within_source_[i] : Program::kInBlocks;
     layout.scratch.assign(steps_.size(), 0);
     for (uint32_t i = 0; i < steps_.size(); ++i)
       if (scratch_use[i] != kNoUse) layout.scratch[i] = plan.offsets[scratch_use[i]];
@@ -90,15 +91,34 @@ class Layout {
         within_chain_[steps_[k].operation->outputs[0]] = true;
   }
 
+  // Do the outputs of a step that only reshapes lie one after the other in its input?
+  bool cuts_whole_rows(const Step& step) const {
+    const auto& tensors = model_.shapes().tensors;
+    if (step.operation->outputs.size() == 1) return true;
+    const Shape& whole = tensors[step.operation->inputs[0]].shape;
+    const Shape& part = tensors[step.operation->outputs[0]].shape;
+    uint32_t axis = 0;
+    while (axis < whole.rank() && whole[axis] == part[axis]) ++axis;
+    return whole.count(0, axis) == 1;
+  }
+
   // Steps are in order, so a source of a source is found already.
   void find_sources() {
     for (uint32_t i = 0; i < source_.size(); ++i) source_[i] = i;
+    within_source_.assign(source_.size(), 0);
     for (const Step& step : steps_) {
-      if (!step.fixed || !step.implementation->only_reshapes) continue;
-      const uint32_t input = step.operation->inputs[0], output = step.operation->outputs[0];
-      if (!is_planned(input) || !is_planned(output)) continue;
-      source_[output] = source_[input];
-      saved_bytes_ += bytes_of(output);
+      if (!step.fixed || !step.implementation->only_reshapes || !cuts_whole_rows(step)) continue;
+      const uint32_t input = step.operation->inputs[0];
+      if (!is_planned(input)) continue;
+      size_t at = within_source_[input];
+      for (uint32_t output : step.operation->outputs) {
+        if (is_planned(output)) {
+          source_[output] = source_[input];
+          within_source_[output] = at;
+          saved_bytes_ += bytes_of(output);
+        }
+        at += bytes_of(output);
+      }
     }
   }
 
@@ -133,10 +153,11 @@ class Layout {
   const Model& model_;
   const std::vector<Step>& steps_;
   const std::vector<int8_t>& slots_;
-  std::vector<bool> within_chain_;  // by operand
-  std::vector<uint32_t> source_;    // likewise: the one whose memory it has
-  std::vector<Life> lives_;         // of sources
-  std::vector<size_t> use_;         // of sources: their number in uses_
+  std::vector<bool> within_chain_;     // by operand
+  std::vector<size_t> within_source_;  // by operand: where in it, in bytes
+  std::vector<uint32_t> source_;       // likewise: the one whose memory it has
+  std::vector<Life> lives_;            // of sources
+  std::vector<size_t> use_;            // of sources: their number in uses_
   std::vector<BufferUse> uses_;
   size_t saved_bytes_ = 0;
 };

@@ -100,8 +100,8 @@ struct Operation {
   // All that run does is one call of map_elements.h, with what it knows from shapes, constant
   // scalars and `prepared`, on inputs 0 and 1. (Not so with an input that has scales by channel.)
   bool elementwise = false;
-  // Output 0 has the elements of input 0 in the same order. Run does nothing where they lie in the
-  // same place.
+  // The outputs, one after the other, have the elements of input 0 in the same order (SPLIT: where
+  // it cuts the first dimension that is not 1). Run does nothing where they lie in the same place.
   bool only_reshapes = false;
 };
 
