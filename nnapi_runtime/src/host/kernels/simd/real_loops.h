@@ -41,11 +41,11 @@ void real_tile(const RealTiles& t, int first, const float* soon) {
     for (int r = 0; r < R; ++r) sum[0][r][v] = bias;
   }
   w += V * kLanes;
-  int64_t from = first;
-  for (int64_t tap = 0; tap < t.taps; ++tap, from += t.input_step) {
+  Pixels<const float> inputs = t.inputs.template after<kEven>(first);
+  for (int64_t tap = 0; tap < t.taps; ++tap, inputs.table += kEven ? 0 : t.input_step) {
     const float* x[R];
 #pragma GCC unroll 16
-    for (int r = 0; r < R; ++r) x[r] = t.inputs.template at<kEven>(from + r) + t.first_channel;
+    for (int r = 0; r < R; ++r) x[r] = inputs.template at<kEven>(r) + t.first_channel;
     int64_t k = 0;
     for (; k + U <= t.depth; k += U, w += U * V * kLanes) {
       if constexpr (R * V >= 12) {

@@ -44,11 +44,11 @@ void step_tile(const StepTiles& t, int first, const char* soon) {
   const typename Isa::Weights flips = Isa::flips(t.flip);
   constexpr int64_t kStep = V * kLanes * Isa::kGroup;
   const int64_t whole = t.depth / Isa::kGroup * Isa::kGroup;
-  int64_t from = first;
-  for (int64_t tap = 0; tap < t.taps; ++tap, from += t.input_step) {
+  Pixels<const uint8_t> inputs = t.inputs.template after<kEven>(first);
+  for (int64_t tap = 0; tap < t.taps; ++tap, inputs.table += kEven ? 0 : t.input_step) {
     const uint8_t* x[R];
 #pragma GCC unroll 16
-    for (int r = 0; r < R; ++r) x[r] = t.inputs.template at<kEven>(from + r) + t.first_channel;
+    for (int r = 0; r < R; ++r) x[r] = inputs.template at<kEven>(r) + t.first_channel;
     for (int64_t k = 0; k < whole; k += Isa::kGroup, w += kStep) {
       if constexpr (R * V >= 12) {
         __builtin_prefetch(soon);

@@ -48,6 +48,11 @@ struct Pixels {
     else
       return table[pixel];
   }
+  // Those from pixel `begin` on.
+  template <bool kEven>
+  Pixels after(int64_t begin) const {
+    return kEven ? Pixels{nullptr, at<true>(begin), step} : Pixels{table + begin, nullptr, 0};
+  }
   Element* operator[](int64_t pixel) const { return table ? at<false>(pixel) : at<true>(pixel); }
 };
 
