@@ -10,8 +10,7 @@
 namespace nnapi::host {
 namespace {
 
-constexpr int64_t kLotPixels = 112;     // of fewer, going from stage to stage would be felt
-constexpr int64_t kBandsOfAThread = 2;  // where there are several
+constexpr int64_t kLotPixels = 112;  // of fewer, going from stage to stage would be felt
 
 int64_t element_bytes(const Convolution& c) { return c.quantised() ? 1 : sizeof(float); }
 
@@ -40,7 +39,7 @@ bool RowChain::fits(const RowStage& first, const RowStage& second) {
 }
 
 RowChain::RowChain(std::vector<const RowStage*> stages, int threads)
-    : bands_(threads > 1 ? threads * kBandsOfAThread : 1) {
+    : bands_(std::max(threads, 1)) {
   for (const RowStage* stage : stages) {
     const Convolution& c = stage->convolution();
     stages_.push_back({stage, lot_of(c.out), rows_of(c, c.out, nullptr), 0});

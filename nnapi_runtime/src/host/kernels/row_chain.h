@@ -4,8 +4,8 @@
 //     input rows → stage 0 → ring → stage 1 → ring → stage 2 → output rows
 //
 // The rows of the last output are cut into bands. A band begins with empty rings, so rows around
-// the cut are computed twice; each stage's rows are always computed in the same lots, so that
-// results do not depend on the cut.
+// the cut are computed twice: there is a band for each thread, no more. Each stage's rows are
+// always computed in the same lots, so that results do not depend on the cut.
 #pragma once
 
 #include <array>
