@@ -29,6 +29,9 @@ class GridPlan final : public PackedPlan {
   }
 
  private:
+  static constexpr bool kReal = std::is_same_v<Element, float>;
+  using Tiles = std::conditional_t<kReal, RealTiles, StepTiles>;
+
   size_t packed_bytes() const override { return packed_bytes_; }
 
   void pack(const void* weights, const void* bias, char* to) const override {
@@ -73,15 +76,16 @@ class GridPlan final : public PackedPlan {
     parallel_for(pool, items, grain, [&](int64_t begin, int64_t end) {
       Block<Element> block;
       int64_t current = -1;
-      for (int64_t i = begin; i < end; ++i) {
+      for (int64_t i = begin, parts; i < end; i += parts) {
         const int64_t number = cut.block_of(i), part = cut.part_of(i);
+        parts = std::min(end - i, cut.parts_after(i));
         if (number != current) {
           current = number;
           const int64_t first = current * cut.block_pixels;
           fill(block, grid, input, output, first, std::min(cut.block_pixels, cut.pixels - first));
         }
         multiply(block, grid, panels, packed, part * cut.panels / cut.cuts,
-                 (part + 1) * cut.panels / cut.cuts);
+                 (part + parts) * cut.panels / cut.cuts);
       }
     });
   }
@@ -183,50 +187,45 @@ class GridPlan final : public PackedPlan {
   // The block times panels [begin, end) of all groups' panels.
   void multiply(Block<Element>& block, const Grid& grid, const Panels& panels, const char* packed,
                 int64_t begin, int64_t end) const {
+    Tiles tiles = tiles_of(block, grid);
     int64_t summed = -1;
     for (int64_t i = begin; i < end; ++i) {
       const int64_t group = c_.groups == 1 ? 0 : i / panels.per_group();
-      const int64_t panel = i - group * panels.per_group();
+      const Panels::Panel& panel = panels[i - group * panels.per_group()];
       if (needs_row_terms_ && group != summed) {
         add_rows(block, grid, group);
         summed = group;
       }
-      multiply_panel(block, grid, panels, packed + panels.offset(group, panel), group, panel);
+      const size_t at = panels.group_bytes() * static_cast<size_t>(group) + panel.offset;
+      tiles.panel = reinterpret_cast<decltype(tiles.panel)>(packed + at);
+      tiles.first_channel = group * c_.group_in();
+      tiles.first_column = group * c_.group_out() + panel.first_column;
+      tiles.vectors = panel.vectors;
+      tiles.columns = panel.columns;
+      if constexpr (kReal)
+        loops_.real_tiles(tiles);
+      else
+        loops_.step_tiles(tiles);
     }
   }
 
-  void multiply_panel(const Block<Element>& block, const Grid& grid, const Panels& panels,
-                      const char* panel_weights, int64_t group, int64_t panel) const {
-    const auto taps = static_cast<int64_t>(grid.taps.size());
-    const int64_t column = group * c_.group_out() + panels.first_column(panel);
-    if constexpr (std::is_same_v<Element, float>)
-      loops_.real_tiles({.inputs = block.inputs,
-                         .input_step = block.pixels,
-                         .taps = taps,
-                         .depth = grid.depth,
-                         .first_channel = group * c_.group_in(),
-                         .panel = reinterpret_cast<const float*>(panel_weights),
-                         .pixels = static_cast<int>(block.pixels),
-                         .vectors = panels.vectors(panel),
-                         .columns = panels.columns(panel),
-                         .outputs = block.outputs,
-                         .first_column = column,
-                         .range = c_.real_range});
-    else
-      loops_.step_tiles({.inputs = block.inputs,
-                         .input_step = block.pixels,
-                         .taps = taps,
-                         .depth = grid.depth,
-                         .first_channel = group * c_.group_in(),
-                         .panel = panel_weights,
-                         .pixels = static_cast<int>(block.pixels),
-                         .vectors = panels.vectors(panel),
-                         .columns = panels.columns(panel),
-                         .outputs = block.outputs,
-                         .first_column = column,
-                         .row_terms = needs_row_terms_ ? block.row_terms : nullptr,
-                         .flip = c_.input_flip(),
-                         .out = step_output(c_)});
+  // Of the block, without a panel.
+  Tiles tiles_of(const Block<Element>& block, const Grid& grid) const {
+    Tiles tiles{};
+    tiles.inputs = block.inputs;
+    tiles.input_step = block.pixels;
+    tiles.taps = static_cast<int64_t>(grid.taps.size());
+    tiles.depth = grid.depth;
+    tiles.pixels = static_cast<int>(block.pixels);
+    tiles.outputs = block.outputs;
+    if constexpr (kReal) {
+      tiles.range = c_.real_range;
+    } else {
+      tiles.row_terms = needs_row_terms_ ? block.row_terms : nullptr;
+      tiles.flip = c_.input_flip();
+      tiles.out = step_output(c_);
+    }
+    return tiles;
   }
 
   // -weight zero point * sum of a row's inputs, for all rows.

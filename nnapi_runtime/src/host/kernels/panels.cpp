@@ -19,30 +19,30 @@ int64_t column_bytes(const Convolution& c, const TileLoops& loops, const Grid& g
 }  // namespace
 
 Panels::Panels(const Convolution& c, const TileLoops& loops, const Grid& grid)
-    : c_(c),
-      loops_(loops),
-      grid_(grid),
-      groups_(c.groups),
-      columns_(c.group_out()),
-      vectors_((columns_ + loops.lanes - 1) / loops.lanes),
-      vector_bytes_(static_cast<size_t>(column_bytes(c, loops, grid) * loops.lanes)),
-      group_bytes_(vector_bytes_ * static_cast<size_t>(vectors_)) {
+    : c_(c), loops_(loops), grid_(grid), groups_(c.groups), columns_(c.group_out()) {
+  const int64_t vectors = (columns_ + loops.lanes - 1) / loops.lanes;
+  const auto vector_bytes = static_cast<size_t>(column_bytes(c, loops, grid) * loops.lanes);
+  group_bytes_ = vector_bytes * static_cast<size_t>(vectors);
   const int64_t most = c.quantised() ? loops.step_vectors : loops.real_vectors;
-  per_group_ = (vectors_ + most - 1) / most;
-}
-
-int Panels::columns(int64_t panel) const {
-  return static_cast<int>(
-      std::min(int64_t{vectors(panel)} * loops_.lanes, columns_ - first_column(panel)));
+  const int64_t count = (vectors + most - 1) / most;
+  // Where not all panels are alike, the wider ones lie evenly among the others.
+  for (int64_t panel = 0; panel < count; ++panel) {
+    const int64_t first = panel * vectors / count, next = (panel + 1) * vectors / count;
+    panels_.push_back({.first_column = first * loops.lanes,
+                       .offset = vector_bytes * static_cast<size_t>(first),
+                       .vectors = static_cast<int>(next - first),
+                       .columns = static_cast<int>(std::min(next * loops.lanes, columns_) -
+                                                   first * loops.lanes)});
+  }
 }
 
 template <class W>
 void Panels::pack_reals(const W* weights, const W* bias, char* to) const {
   auto* out = reinterpret_cast<float*>(to);
   for (int64_t group = 0; group < groups_; ++group)
-    for (int64_t panel = 0; panel < per_group_; ++panel) {
-      const int64_t first = group * columns_ + first_column(panel);
-      const int64_t columns = this->columns(panel), width = vectors(panel) * loops_.lanes;
+    for (const Panel& panel : panels_) {
+      const int64_t first = group * columns_ + panel.first_column;
+      const int64_t columns = panel.columns, width = panel.vectors * loops_.lanes;
       for (int64_t n = 0; n < width; ++n)
         *out++ = bias && n < columns ? to_float(bias[first + n]) : 0.0f;
       for (const Tap& tap : grid_.taps) {
@@ -59,9 +59,9 @@ void Panels::pack_steps(const W* weights, const int32_t* bias, char* to) const {
   const StepZeros zero = StepZeros::of(c_);
   const int64_t depth = grid_.depth, fan_in = depth * static_cast<int64_t>(grid_.taps.size());
   for (int64_t group = 0; group < groups_; ++group)
-    for (int64_t panel = 0; panel < per_group_; ++panel) {
-      const int64_t first = group * columns_ + first_column(panel);
-      const int64_t columns = this->columns(panel), width = vectors(panel) * loops_.lanes;
+    for (const Panel& panel : panels_) {
+      const int64_t first = group * columns_ + panel.first_column;
+      const int64_t columns = panel.columns, width = panel.vectors * loops_.lanes;
       const auto weight = [&](int64_t n, const Tap& tap, int64_t k) -> int32_t {
         if (n >= columns || k >= depth) return 0;
         return weights[(first + n) * c_.weight.out + tap.weights + k * c_.weight.in] -

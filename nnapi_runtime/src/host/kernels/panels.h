@@ -1,9 +1,9 @@
 // Weights in the order in which the loops of simd/tile.h read them.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "host/kernels/convolution.h"
 #include "host/kernels/grid.h"
@@ -17,24 +17,23 @@ class Panels {
  public:
   Panels(const Convolution& c, const TileLoops& loops, const Grid& grid);
 
-  int64_t per_group() const { return per_group_; }
-  int64_t first_column(int64_t panel) const { return first_vector(panel) * loops_.lanes; }
-  int vectors(int64_t panel) const {
-    return static_cast<int>(first_vector(panel + 1) - first_vector(panel));
-  }
-  int columns(int64_t panel) const;  // of its width that exist
+  // One panel of a group.
+  struct Panel {
+    int64_t first_column;  // of the group's
+    size_t offset;         // in the group's bytes
+    int vectors;
+    int columns;  // of its width that exist
+  };
+
+  int64_t per_group() const { return static_cast<int64_t>(panels_.size()); }
+  const Panel& operator[](int64_t panel) const { return panels_[static_cast<size_t>(panel)]; }
+  size_t group_bytes() const { return group_bytes_; }
   size_t bytes() const { return group_bytes_ * static_cast<size_t>(groups_); }  // of all groups
-  size_t offset(int64_t group, int64_t panel) const {
-    return group_bytes_ * static_cast<size_t>(group) +
-           vector_bytes_ * static_cast<size_t>(first_vector(panel));
-  }
 
   // Fills bytes() with weights and bias (null: zero) of a whole convolution.
   void pack(const void* weights, const void* bias, char* to) const;
 
  private:
-  // Of a group. Where not all panels are alike, the wider ones lie evenly among the others.
-  int64_t first_vector(int64_t panel) const { return panel * vectors_ / per_group_; }
   template <class W>
   void pack_reals(const W* weights, const W* bias, char* to) const;
   template <class W>
@@ -43,8 +42,9 @@ class Panels {
   const Convolution& c_;
   const TileLoops& loops_;
   const Grid& grid_;
-  int64_t groups_, columns_, vectors_, per_group_;
-  size_t vector_bytes_, group_bytes_;
+  int64_t groups_, columns_;
+  size_t group_bytes_;
+  std::vector<Panel> panels_;
 };
 
 }  // namespace nnapi::host

@@ -69,6 +69,10 @@ struct WorkCut {
   // Item i: a block, and some of the panels.
   int64_t block_of(int64_t i) const { return panels_first ? i % blocks : i / cuts; }
   int64_t part_of(int64_t i) const { return panels_first ? i / blocks : i % cuts; }
+  // How many parts of one block, this one and those beside it, are consecutive items from i on.
+  int64_t parts_after(int64_t i) const {
+    return panels_first && blocks > 1 ? 1 : cuts - part_of(i);
+  }
 };
 
 }  // namespace nnapi::host
