@@ -17,6 +17,10 @@ from tests.ops.test_quantized import Grid, dtypes, grids, sandwich
 
 LEVELS = feature_levels(29)
 SCALES = st.sampled_from([1.0, 0.5, 0.25, 1 / 3])
+# Images, channels, height, width of feature maps.
+MAPS = st.tuples(st.integers(1, 2), st.integers(1, 3), st.integers(1, 9), st.integers(1, 9))
+# Height and width of what is made of a region, and the sampling ratio.
+GRIDS = st.tuples(st.integers(1, 3), st.integers(1, 3), st.integers(-1, 3))
 
 
 def feature_map(images: int, channels: int, height: int, width: int, seed: int) -> Tensor:
@@ -89,10 +93,10 @@ def slack(rois: Tensor, input: Tensor) -> float:
 
 @settings(max_examples=25)
 @given(
-    st.tuples(st.integers(1, 2), st.integers(1, 3), st.integers(1, 9), st.integers(1, 9)),
+    MAPS,
     st.integers(1, 7),
     SCALES,
-    st.tuples(st.integers(1, 3), st.integers(1, 3), st.integers(-1, 3)),
+    GRIDS,
     st.booleans(),
     st.integers(0, 2**16),
     LEVELS,
@@ -121,10 +125,10 @@ def test_roi_align_of_regions_anywhere(
 
 @settings(max_examples=25)
 @given(
-    st.tuples(st.integers(1, 2), st.integers(1, 3), st.integers(1, 9), st.integers(1, 9)),
+    MAPS,
     st.integers(1, 7),
     SCALES,
-    st.tuples(st.integers(1, 3), st.integers(1, 3), st.integers(-1, 3)),
+    GRIDS,
     st.booleans(),
     st.booleans(),
     st.integers(0, 2**16),
@@ -249,7 +253,7 @@ def eighths(count: int, height: int, width: int, scale: float, seed: int) -> Ten
 @given(
     st.data(),
     dtypes,
-    st.tuples(st.integers(1, 2), st.integers(1, 3), st.integers(1, 9), st.integers(1, 9)),
+    MAPS,
     st.integers(1, 6),
     st.sampled_from([1.0, 0.5, 0.0625]),
     st.tuples(st.integers(1, 3), st.integers(1, 3), st.integers(0, 3)),

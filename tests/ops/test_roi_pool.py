@@ -10,13 +10,10 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 import nnapi_core.detection.operators  # noqa: F401
-from nnapi_core.testing import Case, check_lowering, feature_levels
+from nnapi_core.testing import Case, check_lowering
 from tests.ops.test_detection import supported
 from tests.ops.test_quantized import Grid, dtypes, grids, sandwich
-from tests.ops.test_roi_align import eighths, feature_map, some_rois
-
-LEVELS = feature_levels(29)
-SCALES = st.sampled_from([1.0, 0.5, 0.25, 1 / 3])
+from tests.ops.test_roi_align import LEVELS, MAPS, SCALES, eighths, feature_map, some_rois
 
 
 def plain_pool(input: Tensor, rois: Tensor, scale: float, height: int, width: int) -> Tensor:
@@ -78,7 +75,7 @@ def test_roi_pool_of_clipped_regions(
 
 @settings(max_examples=25)
 @given(
-    st.tuples(st.integers(1, 2), st.integers(1, 3), st.integers(1, 9), st.integers(1, 9)),
+    MAPS,
     st.integers(1, 7),
     SCALES,
     st.tuples(st.integers(1, 4), st.integers(1, 4)),
@@ -123,7 +120,7 @@ def test_where_the_maxima_are_is_not_known() -> None:
 @given(
     st.data(),
     dtypes,
-    st.tuples(st.integers(1, 2), st.integers(1, 3), st.integers(1, 9), st.integers(1, 9)),
+    MAPS,
     st.integers(1, 6),
     st.sampled_from([1.0, 0.5, 0.0625]),
     st.tuples(st.integers(1, 3), st.integers(1, 3)),
