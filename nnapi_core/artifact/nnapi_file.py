@@ -1,29 +1,26 @@
-"""Writes ``.nnapi`` files (docs/file_format.md). The weights are streamed: one is in memory at a time."""
+"""Writes ``.nnapi`` files (docs/file_format.md). The weights are streamed, a stretch of one at a time."""
 
 from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from os import PathLike
 from typing import Any
-
-import numpy as np
 
 from nnapi_core.artifact.atomic import written_whole
 from nnapi_core.artifact.parts import MANIFEST_VERSION, Parts
 from nnapi_core.artifact.torch_source import Source
 from nnapi_core.errors import ConversionError
-from nnapi_core.nnapi.constant import Constant
 
 _DTYPES = {
     "<f4": "F32", "<f2": "F16", "<i4": "I32", "|i1": "I8", "|u1": "U8", "|b1": "BOOL", "<i2": "I16",
     "<u2": "U16", "<u4": "U32", "<i8": "I64", "<f8": "F64",
 }  # fmt: skip
 
-# One tensor of the file: its name, safetensors dtype, shape, size in bytes, and its data on demand.
-_Entry = tuple[str, str, list[int], int, Callable[[], bytes | memoryview]]
+# One tensor of the file: its name, safetensors dtype, shape, size in bytes, and its data on demand, in stretches.
+_Entry = tuple[str, str, list[int], int, Callable[[], Iterable[bytes | memoryview]]]
 
 
 def save_nnapi(parts: Parts, path: str | PathLike[str]) -> None:
@@ -39,12 +36,13 @@ def save_nnapi(parts: Parts, path: str | PathLike[str]) -> None:
         file.seek(header_size)
         checksums = {}
         for name, _, _, size, load in entries:
-            data = load()
-            if len(data) != size:
-                raise ConversionError(f"{name} has {len(data)} bytes, not the {size} announced")
-            checksums[name] = f"{zlib.crc32(data):08x}"
-            file.write(data)
-            del data  # before the next one is loaded
+            written = checksum = 0
+            for stretch in load():
+                checksum = zlib.crc32(stretch, checksum)
+                written += file.write(stretch)
+            if written != size:
+                raise ConversionError(f"{name} has {written} bytes, not the {size} announced")
+            checksums[name] = f"{checksum:08x}"
         header = _header(manifest, entries, checksums)
         if len(header) != header_size:
             raise ConversionError("the header changed its size while writing")
@@ -58,22 +56,18 @@ def _alignment(size: int) -> int:
 
 def _entries(parts: Parts, sources: dict[str, Source]) -> Iterator[_Entry]:
     for name, words in parts.models.items():
-        yield name, "U8", [len(words)], len(words), partial(bytes, words)
+        yield name, "U8", [len(words)], len(words), partial(iter, [words])
     for number, constant in enumerate(parts.weights.constants):
         yield (
             f"weights.{number}",
             _DTYPES[constant.dtype.str],
             list(constant.shape),
             constant.nbytes,
-            partial(_bytes, constant),
+            constant.slabs,
         )
     for name, source in sources.items():
         data = source.function().encode()
-        yield name, "U8", [len(data)], len(data), partial(bytes, data)
-
-
-def _bytes(constant: Constant) -> memoryview:
-    return memoryview(constant.array().reshape(-1).view(np.uint8))  # type: ignore[arg-type]
+        yield name, "U8", [len(data)], len(data), partial(iter, [data])
 
 
 def _header(manifest: dict[str, Any], entries: list[_Entry], checksums: dict[str, str]) -> bytes:

@@ -1,7 +1,7 @@
 """Weights as tensors over a temporary file.
 
 TorchScript's writer wants every tensor at once; a converted weight (transposed, folded) would be a copy of the model in
-memory. Mapped from a file, only one of them is in memory at a time while they are made.
+memory. Mapped from a file, only a stretch of one of them is in memory at a time while they are made.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ class StreamedWeights:
         offset = self._file.seek(0, 2)
         offset += -offset % _ALIGNMENT
         self._file.seek(offset)
-        array = constant.array()
-        self._file.write(array.reshape(-1).view(np.uint8).data)
+        for slab in constant.slabs():
+            self._file.write(slab)
         self._file.flush()
-        mapped = np.memmap(self._file, array.dtype, "c", offset, array.shape)
+        mapped = np.memmap(self._file, constant.dtype, "c", offset, constant.shape)
         return torch.from_numpy(mapped)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,8 @@ from attrs import field, frozen
 
 Array = np.ndarray[Any, np.dtype[Any]]
 _anonymous = itertools.count()
+# Of a slab, where elements must be brought into order.
+_SLAB_BYTES = 1 << 20
 
 
 @frozen
@@ -61,6 +63,10 @@ class Constant:
     def array(self) -> Array:
         """The data, C-contiguous."""
         return np.ascontiguousarray(self.load()).reshape(self.shape)
+
+    def slabs(self) -> Iterator[memoryview]:
+        """The bytes of ``array()`` in stretches, for writing: of a transposed view, a copy of one at a time is made."""
+        return _slabs(np.asarray(self.load()))
 
     def transpose(self, permutation: Sequence[int]) -> Constant:
         order = tuple(permutation)
@@ -139,3 +145,13 @@ class Constant:
         return Constant(
             new_dtype, new_shape, lambda: np.asarray(function(self.load()), new_dtype), name
         )
+
+
+def _slabs(array: Array) -> Iterator[memoryview]:
+    if array.nbytes <= _SLAB_BYTES or array.flags.c_contiguous:
+        yield memoryview(np.ascontiguousarray(array).reshape(-1).view(np.uint8))  # type: ignore[arg-type]
+        return
+    rows = max(1, len(array) * _SLAB_BYTES // array.nbytes)
+    for start in range(0, len(array), rows):
+        part = array[start : start + rows]
+        yield from _slabs(part if rows > 1 else part[0])

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from hypothesis import assume, given
+from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional
 
 import nnapi_runtime
 from nnapi_core.driver import Converted, convert
+from nnapi_core.nnapi.constant import Constant
 
 
 class Shared(nn.Module):
@@ -87,3 +92,17 @@ def test_gates_are_stretches_of_a_weight(layer: type[nn.RNNBase], tmp_path: Path
     assert in_torch.fallback
     for session in (nnapi_runtime.load(tmp_path / "layer.nnapi"), in_torch):
         torch.testing.assert_close(session(x)[0], expected, rtol=1e-4, atol=1e-4)
+
+
+@given(st.data())
+def test_stretches_of_a_weight_make_up_its_bytes(data: st.DataObject) -> None:
+    """Also of a large one whose elements lie in another order; only a small part of it is copied at a time."""
+    shape = data.draw(st.lists(st.sampled_from([1, 2, 3, 64, 1024]), min_size=1, max_size=4))
+    assume(math.prod(shape) <= 1 << 20)
+    order = data.draw(st.permutations(range(len(shape))))
+    array = np.arange(math.prod(shape), dtype=np.float32).reshape(shape)
+    constant = Constant.of(array).transpose(order)
+    slabs = list(constant.slabs())
+    assert b"".join(slabs) == constant.array().tobytes()
+    in_place = constant.load().flags.c_contiguous
+    assert len(slabs) == 1 if in_place else all(len(slab) <= 1 << 20 for slab in slabs)
