@@ -80,38 +80,62 @@ struct Span {
 
 constexpr int64_t kChannels = 64;  // handled at a time
 
-// Some channels of a row. Totals are made row by row and joined then, which keeps rounding errors
-// of large windows small.
+// Window positions of one row of the output, for some channels. Totals are made row by row and
+// joined then, which keeps rounding errors of large windows small.
+template <class T, class Kind>
+class PooledRow {
+ public:
+  PooledRow(const Pooling& p, const T* input, T* output, int64_t b, int64_t oy, int64_t first)
+      : p_(p),
+        in_(ImageStrides::of(p.in, p.nchw)),
+        out_(ImageStrides::of(p.out, p.nchw)),
+        rows_(Span::of(p.y, oy, p.in.height)),
+        x_(input + b * in_.batch + first * in_.channel),
+        y_(output + b * out_.batch + oy * out_.row + first * out_.channel) {}
+
+  // n channels; a number that is known at compilation leaves totals in registers.
+  template <class Count, class Stride>
+  void compute(Count n, Stride in_channel, Stride out_channel) const {
+    for (int64_t ox = 0; ox < p_.out.width; ++ox) {
+      const Span columns = Span::of(p_.x, ox, p_.in.width);
+      Total total[kChannels];
+      for (int64_t c = 0; c < n; ++c) total[c] = Kind::kStart;
+      for (int64_t iy = rows_.begin; iy < rows_.end; ++iy) {
+        Total row[kChannels];
+        for (int64_t c = 0; c < n; ++c) row[c] = Kind::kStart;
+        for (int64_t ix = columns.begin; ix < columns.end; ++ix) {
+          const T* at = x_ + iy * in_.row + ix * in_.column;
+          for (int64_t c = 0; c < n; ++c)
+            row[c] = Kind::join(row[c], Kind::element(at[c * in_channel]));
+        }
+        for (int64_t c = 0; c < n; ++c) total[c] = Kind::join(total[c], row[c]);
+      }
+      const int64_t count = rows_.length() * columns.length();
+      T* pixel = y_ + ox * out_.column;
+      for (int64_t c = 0; c < n; ++c) pixel[c * out_channel] = Kind::finish(p_, total[c], count);
+    }
+  }
+
+ private:
+  using Total = typename Kind::Total;
+  const Pooling& p_;
+  const ImageStrides in_, out_;
+  const Span rows_;
+  const T* const x_;
+  T* const y_;
+};
+
 template <class T, class Kind>
 void pool_row(const Pooling& p, const T* input, T* output, int64_t b, int64_t oy, int64_t first) {
-  using Total = typename Kind::Total;
-  const ImageStrides in = ImageStrides::of(p.in, p.nchw), out = ImageStrides::of(p.out, p.nchw);
-  const Span rows = Span::of(p.y, oy, p.in.height);
   const int64_t n = std::min(kChannels, p.in.channels - first);
-  const T* x = input + b * in.batch + first * in.channel;
-  const auto totals = [&](const Span& columns, Total* total, auto stride) {
-    std::fill_n(total, n, Kind::kStart);
-    for (int64_t iy = rows.begin; iy < rows.end; ++iy) {
-      Total row[kChannels];
-      std::fill_n(row, n, Kind::kStart);
-      for (int64_t ix = columns.begin; ix < columns.end; ++ix) {
-        const T* at = x + iy * in.row + ix * in.column;
-        for (int64_t c = 0; c < n; ++c) row[c] = Kind::join(row[c], Kind::element(at[c * stride]));
-      }
-      for (int64_t c = 0; c < n; ++c) total[c] = Kind::join(total[c], row[c]);
-    }
-  };
-  for (int64_t ox = 0; ox < p.out.width; ++ox) {
-    const Span columns = Span::of(p.x, ox, p.in.width);
-    const int64_t count = rows.length() * columns.length();
-    T* pixel = output + b * out.batch + oy * out.row + ox * out.column + first * out.channel;
-    Total total[kChannels];
-    if (p.nchw)
-      totals(columns, total, in.channel);
-    else
-      totals(columns, total, std::integral_constant<int64_t, 1>());
-    for (int64_t c = 0; c < n; ++c) pixel[c * out.channel] = Kind::finish(p, total[c], count);
-  }
+  const PooledRow<T, Kind> row(p, input, output, b, oy, first);
+  constexpr std::integral_constant<int64_t, 1> side_by_side;
+  if (p.nchw)
+    row.compute(n, p.in.pixels(), p.out.pixels());
+  else if (n == kChannels)
+    row.compute(std::integral_constant<int64_t, kChannels>(), side_by_side, side_by_side);
+  else
+    row.compute(n, side_by_side, side_by_side);
 }
 
 template <class T, class Kind>
