@@ -201,6 +201,7 @@ class GridPlan final : public PackedPlan {
       tiles.first_channel = group * c_.group_in();
       tiles.first_column = group * c_.group_out() + panel.first_column;
       tiles.vectors = panel.vectors;
+      tiles.half = panel.half;
       tiles.columns = panel.columns;
       if constexpr (kReal)
         loops_.real_tiles(tiles);

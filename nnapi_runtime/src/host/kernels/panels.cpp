@@ -1,8 +1,10 @@
 #include "host/kernels/panels.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "host/float16.h"
+#include "host/kernels/aligned_bytes.h"
 #include "host/kernels/copy_matrix.h"
 #include "host/kernels/step_terms.h"
 #include "host/kernels/writer.h"
@@ -20,29 +22,39 @@ int64_t column_bytes(const Convolution& c, const TileLoops& loops, const Grid& g
 
 Panels::Panels(const Convolution& c, const TileLoops& loops, const Grid& grid)
     : c_(c), loops_(loops), grid_(grid), groups_(c.groups), columns_(c.group_out()) {
-  const int64_t vectors = (columns_ + loops.lanes - 1) / loops.lanes;
-  const auto vector_bytes = static_cast<size_t>(column_bytes(c, loops, grid) * loops.lanes);
-  group_bytes_ = vector_bytes * static_cast<size_t>(vectors);
+  const int64_t vectors = (columns_ + loops.lanes - 1) / loops.lanes, half = loops.lanes / 2;
+  const bool ends_in_half = loops.halves && vectors * loops.lanes - columns_ >= half;
+  const int64_t width = vectors * loops.lanes - (ends_in_half ? half : 0);
+  const auto bytes = static_cast<size_t>(column_bytes(c, loops, grid));
+  used_bytes_ = bytes * static_cast<size_t>(width);
+  group_bytes_ = AlignedBytes::round_up(used_bytes_);
   const int64_t most = c.quantised() ? loops.step_vectors : loops.real_vectors;
   const int64_t count = (vectors + most - 1) / most;
   // Where not all panels are alike, the wider ones lie evenly among the others.
   for (int64_t panel = 0; panel < count; ++panel) {
     const int64_t first = panel * vectors / count, next = (panel + 1) * vectors / count;
-    panels_.push_back({.first_column = first * loops.lanes,
-                       .offset = vector_bytes * static_cast<size_t>(first),
-                       .vectors = static_cast<int>(next - first),
-                       .columns = static_cast<int>(std::min(next * loops.lanes, columns_) -
-                                                   first * loops.lanes)});
+    const int64_t first_column = first * loops.lanes;
+    panels_.push_back(
+        {.first_column = first_column,
+         .offset = bytes * static_cast<size_t>(first_column),
+         .vectors = static_cast<int>(next - first),
+         .half = ends_in_half && next == vectors,
+         .width = std::min(next * loops.lanes, width) - first_column,
+         .columns = static_cast<int>(std::min(next * loops.lanes, columns_) - first_column)});
   }
+}
+
+char* Panels::place(char* packed, int64_t group, const Panel& panel) const {
+  return packed + group_bytes_ * static_cast<size_t>(group) + panel.offset;
 }
 
 template <class W>
 void Panels::pack_reals(const W* weights, const W* bias, char* to) const {
-  auto* out = reinterpret_cast<float*>(to);
   for (int64_t group = 0; group < groups_; ++group)
     for (const Panel& panel : panels_) {
+      auto* out = reinterpret_cast<float*>(place(to, group, panel));
       const int64_t first = group * columns_ + panel.first_column;
-      const int64_t columns = panel.columns, width = panel.vectors * loops_.lanes;
+      const int64_t columns = panel.columns, width = panel.width;
       for (int64_t n = 0; n < width; ++n)
         *out++ = bias && n < columns ? to_float(bias[first + n]) : 0.0f;
       for (const Tap& tap : grid_.taps) {
@@ -55,13 +67,13 @@ void Panels::pack_reals(const W* weights, const W* bias, char* to) const {
 
 template <class W>
 void Panels::pack_steps(const W* weights, const int32_t* bias, char* to) const {
-  Writer out(to);
   const StepZeros zero = StepZeros::of(c_);
   const int64_t depth = grid_.depth, fan_in = depth * static_cast<int64_t>(grid_.taps.size());
   for (int64_t group = 0; group < groups_; ++group)
     for (const Panel& panel : panels_) {
+      Writer out(place(to, group, panel));
       const int64_t first = group * columns_ + panel.first_column;
-      const int64_t columns = panel.columns, width = panel.vectors * loops_.lanes;
+      const int64_t columns = panel.columns, width = panel.width;
       const auto weight = [&](int64_t n, const Tap& tap, int64_t k) -> int32_t {
         if (n >= columns || k >= depth) return 0;
         return weights[(first + n) * c_.weight.out + tap.weights + k * c_.weight.in] -
@@ -87,6 +99,9 @@ void Panels::pack_steps(const W* weights, const int32_t* bias, char* to) const {
 }
 
 void Panels::pack(const void* weights, const void* bias, char* to) const {
+  for (int64_t group = 0; group < groups_; ++group)
+    std::memset(to + (group + 1) * group_bytes_ - (group_bytes_ - used_bytes_), 0,
+                group_bytes_ - used_bytes_);
   switch (c_.weight_type) {
     case ANEURALNETWORKS_TENSOR_FLOAT32:
       return pack_reals(static_cast<const float*>(weights), static_cast<const float*>(bias), to);

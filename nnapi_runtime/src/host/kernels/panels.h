@@ -22,6 +22,8 @@ class Panels {
     int64_t first_column;  // of the group's
     size_t offset;         // in the group's bytes
     int vectors;
+    bool half;  // the last vector is half of one
+    int64_t width;
     int columns;  // of its width that exist
   };
 
@@ -34,6 +36,7 @@ class Panels {
   void pack(const void* weights, const void* bias, char* to) const;
 
  private:
+  char* place(char* packed, int64_t group, const Panel& panel) const;
   template <class W>
   void pack_reals(const W* weights, const W* bias, char* to) const;
   template <class W>
@@ -43,7 +46,7 @@ class Panels {
   const TileLoops& loops_;
   const Grid& grid_;
   int64_t groups_, columns_;
-  size_t group_bytes_;
+  size_t group_bytes_, used_bytes_;  // the first is rounded up, so that all groups are aligned
   std::vector<Panel> panels_;
 };
 

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 #include <utility>
 
 #include "host/kernels/simd/tile.h"
@@ -23,6 +24,7 @@ namespace {
 // Steps in pairs of input channels, as 16-bit products.
 struct Isa {
   static constexpr int kLanes = 8, kGroup = 2;
+  static constexpr bool kHalves = false;
   static constexpr int kRealRows[] = {8, 6}, kStepRows[] = {8, 6};
   typedef int32_t Weights __attribute__((vector_size(32)));
 
@@ -97,6 +99,7 @@ namespace nnapi::host {
 const TileLoops kAvx2Loops = {"avx2",
                               kLanes,
                               Isa::kGroup,
+                              Isa::kHalves,
                               2,
                               2,
                               real_tiles_of<2>,

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 #include <utility>
 
 #include "host/kernels/simd/tile.h"
@@ -28,6 +29,7 @@ namespace {
 // Steps in fours of input channels.
 struct Isa {
   static constexpr int kLanes = 16, kGroup = 4;
+  static constexpr bool kHalves = true;
   static constexpr int kRealRows[] = {12, 12, 8}, kStepRows[] = {12, 12, 8, 6};
   typedef int32_t Weights __attribute__((vector_size(64)));
   typedef float Reals __attribute__((vector_size(64)));
@@ -79,6 +81,13 @@ struct Isa {
     return reinterpret_cast<Weights>(_mm512_dpbusd_epi32(reinterpret_cast<__m512i>(sum),
                                                          reinterpret_cast<__m512i>(inputs),
                                                          reinterpret_cast<__m512i>(weights)));
+  }
+  typedef int32_t HalfInts __attribute__((vector_size(32)));
+  // Of the weights at w, by the first half of the inputs, which are the same in both.
+  static HalfInts half_dot(HalfInts sum, const int8_t* w, Weights inputs) {
+    return reinterpret_cast<HalfInts>(_mm256_dpbusd_epi32(
+        reinterpret_cast<__m256i>(sum), _mm512_castsi512_si256(reinterpret_cast<__m512i>(inputs)),
+        _mm256_loadu_si256(reinterpret_cast<const __m256i*>(w))));
   }
   // The instructions give their second operand where one is a NaN.
   struct Numbers {
@@ -134,6 +143,7 @@ namespace nnapi::host {
 const TileLoops kAvx512Loops = {"avx512",
                                 kLanes,
                                 Isa::kGroup,
+                                Isa::kHalves,
                                 3,
                                 4,
                                 real_tiles_of<3>,

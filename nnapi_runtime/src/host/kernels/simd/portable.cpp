@@ -1,6 +1,7 @@
 // The loops for any processor.
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 #include <utility>
 
 #include "host/exponential_method.h"
@@ -11,6 +12,7 @@ namespace {
 
 struct Isa {
   static constexpr int kLanes = 4, kGroup = 1;
+  static constexpr bool kHalves = false;
   static constexpr int kRealRows[] = {6, 4}, kStepRows[] = {6, 4};
   typedef int8_t Narrow __attribute__((vector_size(4)));
   typedef int32_t Weights __attribute__((vector_size(16)));
@@ -70,6 +72,7 @@ namespace nnapi::host {
 const TileLoops kPortableLoops = {"portable",
                                   kLanes,
                                   Isa::kGroup,
+                                  Isa::kHalves,
                                   2,
                                   2,
                                   real_tiles_of<2>,

@@ -6,21 +6,56 @@
 namespace nnapi::host {
 namespace {
 
+// As many real numbers as a panel has columns: V vectors, the last of which may be half of one.
+template <int V, bool kHalf>
+struct Columns {
+  static constexpr int kWhole = kHalf ? V - 1 : V;
+  static constexpr int kWidth = V * kLanes - (kHalf ? kLanes / 2 : 0);
+  Reals whole[V];  // kWhole of them
+  HalfReals half;
+
+  [[gnu::always_inline]] static Columns load_from(const float* p) {
+    Columns made;
+#pragma GCC unroll 16
+    for (int v = 0; v < kWhole; ++v) made.whole[v] = load<Reals>(p + v * kLanes);
+    if constexpr (kHalf) made.half = load<HalfReals>(p + kWhole * kLanes);
+    return made;
+  }
+  [[gnu::always_inline]] void clear() {
+#pragma GCC unroll 16
+    for (int v = 0; v < kWhole; ++v) whole[v] = Reals{};
+    if constexpr (kHalf) half = HalfReals{};
+  }
+  [[gnu::always_inline]] void add(const Columns& other) {
+#pragma GCC unroll 16
+    for (int v = 0; v < kWhole; ++v) whole[v] += other.whole[v];
+    if constexpr (kHalf) half += other.half;
+  }
+  [[gnu::always_inline]] void add_product(float input, const Columns& weights) {
+#pragma GCC unroll 16
+    for (int v = 0; v < kWhole; ++v) whole[v] += input * weights.whole[v];
+    if constexpr (kHalf) half += input * weights.half;
+  }
+  // The last vector has n elements that exist.
+  [[gnu::always_inline]] void store_to(float* out, int n, Reals low, Reals high) const {
+#pragma GCC unroll 16
+    for (int v = 0; v < V - 1; ++v) store(out + v * kLanes, clamp(whole[v], low, high));
+    if constexpr (kHalf)
+      Isa::store_part(out + kWhole * kLanes, clamp(widened(half), low, high), n);
+    else
+      store_some(out + (V - 1) * kLanes, clamp(whole[V - 1], low, high), n);
+  }
+};
+
 // Adds the products of input channels [k, k + U), each to sums of its own.
-template <int R, int V, int U>
-[[gnu::always_inline]] inline void add_channels(Reals (&sum)[U][R][V], const float* const (&x)[R],
+template <int R, int U, class Sum>
+[[gnu::always_inline]] inline void add_channels(Sum (&sum)[U][R], const float* const (&x)[R],
                                                 int64_t k, const float* w) {
 #pragma GCC unroll 16
   for (int u = 0; u < U; ++u) {
-    Reals weights[V];
+    const Sum weights = Sum::load_from(w + u * Sum::kWidth);
 #pragma GCC unroll 16
-    for (int v = 0; v < V; ++v) weights[v] = load<Reals>(w + (u * V + v) * kLanes);
-#pragma GCC unroll 16
-    for (int r = 0; r < R; ++r) {
-      const float input = x[r][k + u];
-#pragma GCC unroll 16
-      for (int v = 0; v < V; ++v) sum[u][r][v] += input * weights[v];
-    }
+    for (int r = 0; r < R; ++r) sum[u][r].add_product(x[r][k + u], weights);
   }
 }
 
@@ -29,73 +64,74 @@ template <int R, int V, int U>
 //
 // `soon` is memory that will be needed soon, as much as one vector for each channel: the next panel
 // comes from far away otherwise.
-template <bool kEven, int R, int V>
+template <bool kEven, int R, int V, bool kHalf>
 void real_tile(const RealTiles& t, int first, const float* soon) {
+  using Sum = Columns<V, kHalf>;
   constexpr int U = R * V >= 8 ? 1 : R * V >= 4 ? 2 : 4;
-  Reals sum[U][R][V] = {};
+  Sum sum[U][R];
   const float* w = t.panel;
+  const Sum bias = Sum::load_from(w);
 #pragma GCC unroll 16
-  for (int v = 0; v < V; ++v) {
-    const Reals bias = load<Reals>(w + v * kLanes);
+  for (int r = 0; r < R; ++r) sum[0][r] = bias;
 #pragma GCC unroll 16
-    for (int r = 0; r < R; ++r) sum[0][r][v] = bias;
-  }
-  w += V * kLanes;
+  for (int u = 1; u < U; ++u)
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r) sum[u][r].clear();
+  w += Sum::kWidth;
   Pixels<const float> inputs = t.inputs.template after<kEven>(first);
   for (int64_t tap = 0; tap < t.taps; ++tap, inputs.table += kEven ? 0 : t.input_step) {
     const float* x[R];
 #pragma GCC unroll 16
     for (int r = 0; r < R; ++r) x[r] = inputs.template at<kEven>(r) + t.first_channel;
     int64_t k = 0;
-    for (; k + U <= t.depth; k += U, w += U * V * kLanes) {
+    for (; k + U <= t.depth; k += U, w += U * Sum::kWidth) {
       if constexpr (R * V >= 12) {
         __builtin_prefetch(soon);
         soon += kLanes;
       }
-      add_channels<R, V, U>(sum, x, k, w);
+      add_channels(sum, x, k, w);
     }
     if constexpr (U > 1) {
-      for (; k < t.depth; ++k, w += V * kLanes)
-        add_channels<R, V, 1>(reinterpret_cast<Reals(&)[1][R][V]>(sum[0]), x, k, w);
+      for (; k < t.depth; ++k, w += Sum::kWidth)
+        add_channels(reinterpret_cast<Sum(&)[1][R]>(sum[0]), x, k, w);
     }
   }
 #pragma GCC unroll 16
   for (int u = 1; u < U; ++u)
 #pragma GCC unroll 16
-    for (int r = 0; r < R; ++r)
-#pragma GCC unroll 16
-      for (int v = 0; v < V; ++v) sum[0][r][v] += sum[u][r][v];
+    for (int r = 0; r < R; ++r) sum[0][r].add(sum[u][r]);
   const Reals low = all(t.range.low), high = all(t.range.high);
   const int last = t.columns - (V - 1) * kLanes;
 #pragma GCC unroll 16
-  for (int r = 0; r < R; ++r) {
-    float* out = t.outputs.template at<kEven>(first + r) + t.first_column;
-#pragma GCC unroll 16
-    for (int v = 0; v < V - 1; ++v) store(out + v * kLanes, clamp(sum[0][r][v], low, high));
-    store_some(out + (V - 1) * kLanes, clamp(sum[0][r][V - 1], low, high), last);
-  }
+  for (int r = 0; r < R; ++r)
+    sum[0][r].store_to(t.outputs.template at<kEven>(first + r) + t.first_column, last, low, high);
 }
 
-template <bool kEven, int R, int V>
+template <bool kEven, int R, int V, bool kHalf>
 inline void real_tile_of(const RealTiles& t, int first, int rows, const float* soon) {
   if constexpr (R > 1) {
-    if (rows < R) return real_tile_of<kEven, R - 1, V>(t, first, rows, soon);
+    if (rows < R) return real_tile_of<kEven, R - 1, V, kHalf>(t, first, rows, soon);
   }
-  real_tile<kEven, R, V>(t, first, soon);
+  real_tile<kEven, R, V, kHalf>(t, first, soon);
 }
 
-template <bool kEven, int V>
+template <bool kEven, int V, bool kHalf>
 void real_tiles_at(const RealTiles& t) {
   const TileCut cut(t.pixels, Isa::kRealRows[V - 1]);
   const int64_t vectors = t.taps * t.depth;
-  const float* const next = t.panel + (1 + vectors) * V * kLanes;
+  const float* const next = t.panel + (1 + vectors) * Columns<V, kHalf>::kWidth;
   int first = 0;
   for (int tile = 0; tile < cut.tiles; ++tile) {
     const int rows = cut.rows + (tile < cut.taller ? 1 : 0);
     const float* soon = tile < V ? next + tile * vectors * kLanes : t.panel;
-    real_tile_of<kEven, Isa::kRealRows[V - 1], V>(t, first, rows, soon);
+    real_tile_of<kEven, Isa::kRealRows[V - 1], V, kHalf>(t, first, rows, soon);
     first += rows;
   }
+}
+
+template <int V, bool kHalf>
+void real_tiles_of_width(const RealTiles& t) {
+  t.inputs.table ? real_tiles_at<false, V, kHalf>(t) : real_tiles_at<true, V, kHalf>(t);
 }
 
 template <int V>
@@ -103,7 +139,10 @@ void real_tiles_of(const RealTiles& t) {
   if constexpr (V > 1) {
     if (t.vectors < V) return real_tiles_of<V - 1>(t);
   }
-  t.inputs.table ? real_tiles_at<false, V>(t) : real_tiles_at<true, V>(t);
+  if constexpr (Isa::kHalves) {
+    if (t.half) return real_tiles_of_width<V, true>(t);
+  }
+  real_tiles_of_width<V, false>(t);
 }
 
 // Channels in pairs of blocks where there are two, which halves the reading of input addresses.

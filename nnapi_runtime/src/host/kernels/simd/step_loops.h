@@ -1,48 +1,79 @@
 // Tiles and strips of 8-bit steps, for the instruction set that includes this; see vectors.h.
 #pragma once
 
+#include <type_traits>
+
 #include "host/kernels/simd/vectors.h"
 
 namespace nnapi::host {
 namespace {
 
+// Sums of a panel's columns: V vectors, the last of which may be half of one.
+template <int V, bool kHalf>
+struct StepColumns {
+  static constexpr int kWhole = kHalf ? V - 1 : V;
+  static constexpr int kWidth = V * kLanes - (kHalf ? kLanes / 2 : 0);
+  Ints whole[V];  // kWhole of them
+  HalfInts half;
+
+  [[gnu::always_inline]] static StepColumns load_from(const char* p) {
+    StepColumns made;
+#pragma GCC unroll 16
+    for (int v = 0; v < kWhole; ++v) made.whole[v] = load<Ints>(p + v * sizeof(Ints));
+    if constexpr (kHalf) made.half = load<HalfInts>(p + kWhole * sizeof(Ints));
+    return made;
+  }
+  [[gnu::always_inline]] void add(int32_t term) {
+#pragma GCC unroll 16
+    for (int v = 0; v < kWhole; ++v) whole[v] += term;
+    if constexpr (kHalf) half += term;
+  }
+  // All vectors whole.
+  [[gnu::always_inline]] void widen() {
+    if constexpr (kHalf) whole[V - 1] = widened(half);
+  }
+};
+
+// Looked into only where panels end in half vectors: other instruction sets need no half_dot.
+template <bool kHalf>
+using HalfIsa = std::conditional_t<kHalf, Isa, void>;
+
 // Adds the products of one group of input channels.
-template <int R, int V, class Inputs>
-[[gnu::always_inline]] inline void add_group(Ints (&sum)[R][V], const int8_t* w,
+template <int R, int V, bool kHalf, class Inputs>
+[[gnu::always_inline]] inline void add_group(StepColumns<V, kHalf> (&sum)[R], const int8_t* w,
                                              typename Isa::Weights flips, Inputs inputs) {
+  constexpr int kWhole = StepColumns<V, kHalf>::kWhole;
   typename Isa::Weights weights[V];
 #pragma GCC unroll 16
-  for (int v = 0; v < V; ++v) weights[v] = Isa::load_weights(w + v * kLanes * Isa::kGroup);
+  for (int v = 0; v < kWhole; ++v) weights[v] = Isa::load_weights(w + v * kLanes * Isa::kGroup);
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r) {
     const auto x = inputs(r) ^ flips;
 #pragma GCC unroll 16
-    for (int v = 0; v < V; ++v) sum[r][v] = Isa::dot(sum[r][v], weights[v], x);
+    for (int v = 0; v < kWhole; ++v) sum[r].whole[v] = Isa::dot(sum[r].whole[v], weights[v], x);
+    if constexpr (kHalf)
+      sum[r].half = HalfIsa<kHalf>::half_dot(sum[r].half, w + kWhole * kLanes * Isa::kGroup, x);
   }
 }
 
 // Output pixels [first, first + R) times the panel, which is V vectors wide.
 // `soon` is memory that will be needed soon, as in real_loops.h.
-template <bool kEven, int R, int V>
+template <bool kEven, int R, int V, bool kHalf>
 void step_tile(const StepTiles& t, int first, const char* soon) {
-  Ints sum[R][V];
+  using Sum = StepColumns<V, kHalf>;
+  Sum sum[R];
   const auto* panel = static_cast<const char*>(t.panel);
+  const Sum bias = Sum::load_from(panel);
 #pragma GCC unroll 16
-  for (int v = 0; v < V; ++v) {
-    const Ints bias = load<Ints>(panel + v * sizeof(Ints));
-#pragma GCC unroll 16
-    for (int r = 0; r < R; ++r) sum[r][v] = bias;
-  }
+  for (int r = 0; r < R; ++r) sum[r] = bias;
   if (t.row_terms) {
 #pragma GCC unroll 16
-    for (int r = 0; r < R; ++r)
-#pragma GCC unroll 16
-      for (int v = 0; v < V; ++v) sum[r][v] += t.row_terms[first + r];
+    for (int r = 0; r < R; ++r) sum[r].add(t.row_terms[first + r]);
   }
-  const char* factors = panel + V * sizeof(Ints);
-  const auto* w = reinterpret_cast<const int8_t*>(factors + V * sizeof(Reals));
+  const char* factors = panel + Sum::kWidth * sizeof(int32_t);
+  const auto* w = reinterpret_cast<const int8_t*>(factors + Sum::kWidth * sizeof(float));
   const typename Isa::Weights flips = Isa::flips(t.flip);
-  constexpr int64_t kStep = V * kLanes * Isa::kGroup;
+  constexpr int64_t kStep = Sum::kWidth * Isa::kGroup;
   const int64_t whole = t.depth / Isa::kGroup * Isa::kGroup;
   Pixels<const uint8_t> inputs = t.inputs.template after<kEven>(first);
   for (int64_t tap = 0; tap < t.taps; ++tap, inputs.table += kEven ? 0 : t.input_step) {
@@ -54,14 +85,14 @@ void step_tile(const StepTiles& t, int first, const char* soon) {
         __builtin_prefetch(soon);
         soon += kLanes * Isa::kGroup;
       }
-      add_group<R, V>(
+      add_group(
           sum, w,
           flips, [&](int r) __attribute__((always_inline)) { return Isa::inputs(x[r] + k); });
     }
     // What is left of the depth: weights beyond it are zero, inputs must not be read.
     if (whole < t.depth) {
       const int left = static_cast<int>(t.depth - whole);
-      add_group<R, V>(
+      add_group(
           sum, w, flips, [&](int r) __attribute__((always_inline)) {
             return Isa::inputs_end(x[r] + whole, left, t.depth);
           });
@@ -70,32 +101,40 @@ void step_tile(const StepTiles& t, int first, const char* soon) {
   }
   const typename Isa::template StepStore<V> steps(factors, t.out, t.columns);
 #pragma GCC unroll 16
-  for (int r = 0; r < R; ++r)
-    steps(t.outputs.template at<kEven>(first + r) + t.first_column, sum[r]);
+  for (int r = 0; r < R; ++r) {
+    sum[r].widen();
+    steps(t.outputs.template at<kEven>(first + r) + t.first_column, sum[r].whole);
+  }
 }
 
-template <bool kEven, int R, int V>
+template <bool kEven, int R, int V, bool kHalf>
 inline void step_tile_of(const StepTiles& t, int first, int rows, const char* soon) {
   if constexpr (R > 1) {
-    if (rows < R) return step_tile_of<kEven, R - 1, V>(t, first, rows, soon);
+    if (rows < R) return step_tile_of<kEven, R - 1, V, kHalf>(t, first, rows, soon);
   }
-  step_tile<kEven, R, V>(t, first, soon);
+  step_tile<kEven, R, V, kHalf>(t, first, soon);
 }
 
-template <bool kEven, int V>
+template <bool kEven, int V, bool kHalf>
 void step_tiles_at(const StepTiles& t) {
   const TileCut cut(t.pixels, Isa::kStepRows[V - 1]);
-  const int64_t vector_bytes =
-      t.taps * ((t.depth + Isa::kGroup - 1) / Isa::kGroup) * (kLanes * Isa::kGroup);
+  const int64_t groups = t.taps * ((t.depth + Isa::kGroup - 1) / Isa::kGroup);
+  const int64_t vector_bytes = groups * (kLanes * Isa::kGroup);
+  constexpr int64_t kWidth = StepColumns<V, kHalf>::kWidth;
   const auto* panel = static_cast<const char*>(t.panel);
-  const char* const next = panel + V * (sizeof(Ints) + sizeof(Reals) + vector_bytes);
+  const char* const next = panel + kWidth * (8 + groups * Isa::kGroup);
   int first = 0;
   for (int tile = 0; tile < cut.tiles; ++tile) {
     const int rows = cut.rows + (tile < cut.taller ? 1 : 0);
     const char* soon = tile < V ? next + tile * vector_bytes : panel;
-    step_tile_of<kEven, Isa::kStepRows[V - 1], V>(t, first, rows, soon);
+    step_tile_of<kEven, Isa::kStepRows[V - 1], V, kHalf>(t, first, rows, soon);
     first += rows;
   }
+}
+
+template <int V, bool kHalf>
+void step_tiles_of_width(const StepTiles& t) {
+  t.inputs.table ? step_tiles_at<false, V, kHalf>(t) : step_tiles_at<true, V, kHalf>(t);
 }
 
 template <int V>
@@ -103,7 +142,10 @@ void step_tiles_of(const StepTiles& t) {
   if constexpr (V > 1) {
     if (t.vectors < V) return step_tiles_of<V - 1>(t);
   }
-  t.inputs.table ? step_tiles_at<false, V>(t) : step_tiles_at<true, V>(t);
+  if constexpr (Isa::kHalves) {
+    if (t.half) return step_tiles_of_width<V, true>(t);
+  }
+  step_tiles_of_width<V, false>(t);
 }
 
 template <int P>

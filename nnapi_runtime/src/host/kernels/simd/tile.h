@@ -2,7 +2,8 @@
 // the same source (real_loops.h, step_loops.h). Everything that they read is packed for them:
 //
 // A panel is as many output channels as some vectors of `lanes` hold; it has what these channels
-// need, in the order of use. Tiles of a few output pixels pass it one after another.
+// need, in the order of use. Tiles of a few output pixels pass it one after another. Its last
+// vector may be half of one, where the loops have `halves`.
 //   reals:  width biases, then for each tap and input channel width weights
 //   steps:  width biases (int32), width factors (float), then for each tap and each `group` of
 //           input channels width times `group` weights (int8); the last group is filled up with
@@ -64,6 +65,7 @@ struct RealTiles {
   int64_t first_channel;  // where the depth begins in the inputs
   const float* panel;
   int pixels, vectors;
+  bool half;    // the last vector is half of one
   int columns;  // of the panel's width that exist; the last vector has at least one
   Pixels<float> outputs;
   int64_t first_column;  // where the panel begins in the outputs
@@ -77,6 +79,7 @@ struct StepTiles {
   int64_t first_channel;
   const void* panel;
   int pixels, vectors;
+  bool half;
   int columns;
   Pixels<uint8_t> outputs;
   int64_t first_column;
@@ -138,6 +141,7 @@ struct SoftmaxRows {
 struct TileLoops {
   const char* name;
   int lanes, group;
+  bool halves;
   int real_vectors, step_vectors;  // the widest panels
   void (*real_tiles)(const RealTiles&);
   void (*step_tiles)(const StepTiles&);

@@ -5,6 +5,7 @@
 //
 // Isa has
 //   kLanes, kGroup, kRealRows, kStepRows   rows of tiles by the width of their panel in vectors
+//   kHalves                                is half a vector less work than a whole one?
 //   Reals, Ints
 //   load_part<V>(from, n)                  the first n elements; the others are zero
 //   store_part(to, v, n)                   likewise
@@ -13,6 +14,7 @@
 //                                          of a depth
 //   flips(flip)                            what turns such inputs over
 //   dot(sum, weights, inputs)
+//   half_dot(sum, p, inputs)               the same for the weights of half as many columns
 //   Numbers                                see exponential_method.h
 //   keep_rounding(v)                       makes v what it is without the operations after it
 //   StepStore<V>                           stores sums of V vectors as steps
@@ -20,6 +22,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 #include "host/kernels/simd/tile.h"
 
@@ -30,6 +33,8 @@ constexpr int kLanes = Isa::kLanes;
 typedef float Reals __attribute__((vector_size(kLanes * 4)));
 typedef int32_t Ints __attribute__((vector_size(kLanes * 4)));
 typedef uint8_t Bytes __attribute__((vector_size(kLanes)));
+typedef float HalfReals __attribute__((vector_size(kLanes * 2)));
+typedef int32_t HalfInts __attribute__((vector_size(kLanes * 2)));
 
 template <class V>
 inline V load(const void* from) {
@@ -51,6 +56,18 @@ inline void store_some(T* to, V v, int64_t n) {
     store(to, v);
   else
     Isa::store_part(to, v, n);
+}
+
+// The same elements and as many zeros.
+template <class V, class Half, int... kIndex>
+inline V widened(Half v, std::integer_sequence<int, kIndex...>) {
+  return __builtin_shufflevector(v, Half{}, kIndex...);
+}
+inline Reals widened(HalfReals v) {
+  return widened<Reals>(v, std::make_integer_sequence<int, kLanes>());
+}
+inline Ints widened(HalfInts v) {
+  return widened<Ints>(v, std::make_integer_sequence<int, kLanes>());
 }
 
 inline Reals all(float value) { return value - Reals{}; }  // v - 0 is v, where 0 + v may not be
