@@ -6,6 +6,8 @@
 namespace nnapi::host {
 namespace {
 
+constexpr int64_t kDepthThatHides = 64;
+
 // As many real numbers as a panel has columns: V vectors, the last of which may be half of one.
 template <int V, bool kHalf>
 struct Columns {
@@ -78,6 +80,15 @@ void real_tile(const RealTiles& t, int first, const float* soon) {
 #pragma GCC unroll 16
     for (int r = 0; r < R; ++r) sum[u][r].clear();
   w += Sum::kWidth;
+  // Memory that is about to be written may be far away: it comes while the sums are made.
+  if (t.taps * t.depth >= kDepthThatHides) {
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r) {
+      const float* out = t.outputs.template at<kEven>(first + r) + t.first_column;
+#pragma GCC unroll 16
+      for (int v = 0; v < V; ++v) __builtin_prefetch(out + v * kLanes, 1);
+    }
+  }
   Pixels<const float> inputs = t.inputs.template after<kEven>(first);
   for (int64_t tap = 0; tap < t.taps; ++tap, inputs.table += kEven ? 0 : t.input_step) {
     const float* x[R];
