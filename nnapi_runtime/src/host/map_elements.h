@@ -71,15 +71,10 @@ void map_elements(const Node& node, size_t count, const In* in, Out* out, F f,
   map_stretches(node, for_widest_vectors<unary_stretch<F, In, Out>>(), count, in, out, f, grain);
 }
 
-// out[i] = f(a[i], b[i]) with broadcasting.
+// out[i] = f(a[i], b[i]) with broadcasting, by a loop over stretches.
 template <class In, class Out, class F>
-void map_broadcast(const Node& node, const Broadcast& shape, const In* a, const In* b, Out* out,
-                   F f, int64_t grain = kElementGrain) {
-  const StretchLoop loop = shape.a_advances() && shape.b_advances()
-                               ? for_widest_vectors<binary_stretch<F, In, Out, true, true>>()
-                           : shape.a_advances()
-                               ? for_widest_vectors<binary_stretch<F, In, Out, true, false>>()
-                               : for_widest_vectors<binary_stretch<F, In, Out, false, true>>();
+void map_broadcast_stretches(const Node& node, StretchLoop loop, const Broadcast& shape,
+                             const In* a, const In* b, Out* out, const F& f, int64_t grain) {
   if (ElementLoop* asked = asked_for_loop()) {
     *asked =
         ElementLoop(loop, f, &shape, grain, std::type_identity<In>{}, std::type_identity<Out>{});
@@ -91,6 +86,17 @@ void map_broadcast(const Node& node, const Broadcast& shape, const In* a, const 
                    loop(&f, a + a_at, b + b_at, out + at, static_cast<int64_t>(n));
                  });
                });
+}
+
+template <class In, class Out, class F>
+void map_broadcast(const Node& node, const Broadcast& shape, const In* a, const In* b, Out* out,
+                   F f, int64_t grain = kElementGrain) {
+  const StretchLoop loop = shape.a_advances() && shape.b_advances()
+                               ? for_widest_vectors<binary_stretch<F, In, Out, true, true>>()
+                           : shape.a_advances()
+                               ? for_widest_vectors<binary_stretch<F, In, Out, true, false>>()
+                               : for_widest_vectors<binary_stretch<F, In, Out, false, true>>();
+  map_broadcast_stretches(node, loop, shape, a, b, out, f, grain);
 }
 
 }  // namespace nnapi::host

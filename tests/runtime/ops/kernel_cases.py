@@ -1,4 +1,4 @@
-"""Random convolutions and matrix products, the same in every process; run as a program, it saves the results."""
+"""Random convolutions, matrix products and sums, the same in every process; run as a program, it saves the results."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nnapi_core.nnapi.types import ChannelQuant, OperandCode, OperandType, Quant
 from tests.runtime.ops.conv_chains import ConvChain
 from tests.runtime.ops.single_op import Tensor, run_operation
 
-KINDS = ("conv", "grouped", "depthwise", "transposed", "fully connected", "matmul")
+KINDS = ("conv", "grouped", "depthwise", "transposed", "fully connected", "matmul", "sum")
 CASES_PER_KIND = 50
 CHAINS = 12
 
@@ -24,6 +24,7 @@ class Case:
     def __init__(self, kind: str, number: int) -> None:
         self.random = np.random.default_rng([number, KINDS.index(kind)])
         self.kind = kind
+        self.number = number
         spec = self.spec
         rule = spec.rules[self.integer(0, len(spec.rules) - 1)]
         self.types = rule.types
@@ -37,6 +38,7 @@ class Case:
             "transposed": ops.TRANSPOSE_CONV_2D,
             "fully connected": ops.FULLY_CONNECTED,
             "matmul": ops.BATCH_MATMUL,
+            "sum": (ops.ADD, ops.SUB)[self.number % 2],
         }[self.kind]
 
     def integer(self, low: int, high: int) -> int:
@@ -74,16 +76,13 @@ class Case:
         if not code.is_quantised:
             return OperandType(code, (0,) * rank)
         low = np.iinfo(code.element).min
-        return OperandType(code, (0,) * rank, Quant(2.0, low + self.integer(100, 150)))
+        # Of sums: no simple multiple of the inputs', or many would lie in the middle of two steps.
+        scale = 0.0123457 if self.kind == "sum" else 2.0
+        return OperandType(code, (0,) * rank, Quant(scale, low + self.integer(100, 150)))
 
     def run(self) -> np.ndarray:
-        operands, rank = (
-            self.product()
-            if self.kind == "matmul"
-            else self.layer()
-            if self.kind == "fully connected"
-            else self.image()
-        )
+        makers = {"matmul": self.product, "fully connected": self.layer, "sum": self.terms}
+        operands, rank = makers.get(self.kind, self.image)()
         (result,) = run_operation(self.spec, [self.output(rank)], **operands)
         return result
 
@@ -98,6 +97,15 @@ class Case:
             "transpose_a": transposed[0],
             "transpose_b": transposed[1],
         }, 3
+
+    def terms(self) -> tuple[dict[str, Any], int]:
+        count = self.integer(1, 300)
+        activation = 0 if self.types["T"] is OperandCode.TENSOR_INT32 else self.integer(0, 3)
+        return {
+            "a": self.tensor("T", count),
+            "b": self.tensor("T", count),
+            "activation": activation,
+        }, 1
 
     def layer(self) -> tuple[dict[str, Any], int]:
         rows, depth, units = self.channels(), self.channels(), self.channels()

@@ -7,6 +7,7 @@
 #include "host/byte_table.h"
 #include "host/element_type.h"
 #include "host/float16.h"
+#include "host/kernels/simd/tile.h"
 #include "host/map_elements.h"
 #include "host/quantization.h"
 
@@ -74,6 +75,40 @@ void run_quantised(const Node& node, const Broadcast& shape, double a_factor, do
   });
 }
 
+// A sum is the same with the zero points' share of it taken together: one multiply-add for each
+// term. Up to factors of a size, that is (see below).
+struct StepAdder : StepSum {
+  template <class Q>
+  Q operator()(Q x, Q y) const {
+    float steps = static_cast<float>(x) * a_scale + (static_cast<float>(y) * b_scale + offset);
+    const auto low = static_cast<float>(out.range.low - out.zero_point);
+    const auto high = static_cast<float>(out.range.high - out.zero_point);
+    steps = steps < high ? steps : high;
+    steps = steps > low ? steps : low;
+    const int32_t stored = static_cast<int32_t>(std::nearbyint(steps)) + out.zero_point;
+    return static_cast<Q>(static_cast<uint8_t>(stored) ^ out.flip);
+  }
+};
+
+template <class Q>
+void add_quantised(const Node& node, const Broadcast& shape, double a_factor, double b_factor) {
+  const Tensor &a = node.in(kA), &b = node.in(kB);
+  Tensor& out = node.out(0);
+  const auto range = quantised_activation_range(node.scalar<int32_t>(kActivation), out);
+  const int32_t shift = std::is_same_v<Q, uint8_t> ? 128 : 0;  // loops make signed results
+  const StepAdder adder{{static_cast<float>(a_factor),
+                         static_cast<float>(b_factor),
+                         static_cast<float>(-(a_factor * a.zero_point + b_factor * b.zero_point)),
+                         {out.zero_point - shift,
+                          {range.low - shift, range.high - shift},
+                          static_cast<uint8_t>(shift)}}};
+  const StretchLoop loop = shift ? tile_loops().add_unsigned_steps : tile_loops().add_signed_steps;
+  if (!loop || !shape.a_advances() || !shape.b_advances())
+    return map_broadcast(node, shape, a.as<Q>(), b.as<Q>(), out.as<Q>(), adder);
+  map_broadcast_stretches(node, loop, shape, a.as<Q>(), b.as<Q>(), out.as<Q>(), adder,
+                          kElementGrain);
+}
+
 template <class Op, class Q>
 void run_quantised(const Node& node, const Broadcast& shape) {
   const double out_scale = node.out(0).scale;
@@ -83,7 +118,10 @@ void run_quantised(const Node& node, const Broadcast& shape) {
   // Up to this size a float's rounding error stays far below a step, even where large terms cancel.
   constexpr double kFloatSuffices = 256;
   if (a_factor < kFloatSuffices && b_factor < kFloatSuffices) {
-    run_quantised<Op, float, Q>(node, shape, a_factor, b_factor);
+    if constexpr (std::is_same_v<Op, Mul>)
+      run_quantised<Op, float, Q>(node, shape, a_factor, b_factor);
+    else
+      add_quantised<Q>(node, shape, a_factor, std::is_same_v<Op, Sub> ? -b_factor : b_factor);
   } else {
     run_quantised<Op, double, Q>(node, shape, a_factor, b_factor);
   }

@@ -113,6 +113,8 @@ const TileLoops kAvx2Loops = {"avx2",
                               multiply_add,
                               nullptr,
                               nullptr,
+                              nullptr,
+                              nullptr,
                               nullptr};
 
 }  // namespace nnapi::host

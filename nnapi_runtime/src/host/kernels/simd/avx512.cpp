@@ -120,6 +120,7 @@ struct Isa {
 #include "host/kernels/simd/byte_strip.h"
 #include "host/kernels/simd/packed_step_store.h"
 #include "host/kernels/simd/real_rows.h"
+#include "host/kernels/simd/step_sums.h"
 
 namespace nnapi::host {
 namespace {
@@ -157,7 +158,9 @@ const TileLoops kAvx512Loops = {"avx512",
                                 multiply_add,
                                 byte_strip<kStripPixels>,
                                 byte_row,
-                                real_row};
+                                real_row,
+                                add_steps<uint8_t>,
+                                add_steps<int8_t>};
 
 }  // namespace nnapi::host
 #endif

@@ -24,6 +24,11 @@ struct StepPacker {
     return _mm512_cvtps_epi32(
         _mm512_mul_ps(_mm512_cvtepi32_ps(reinterpret_cast<__m512i>(sums)), factors));
   }
+  // The same, of elements beside each other.
+  __m512i in_order(const __m512i (&q)[4]) const {
+    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    return _mm512_permutexvar_epi32(order, (*this)(q[0], q[1], q[2], q[3]));
+  }
   __m512i operator()(__m512i a, __m512i b, __m512i c, __m512i d) const {
     const __m512i ab = _mm512_adds_epi16(_mm512_packs_epi32(a, b), zero);
     const __m512i cd = _mm512_adds_epi16(_mm512_packs_epi32(c, d), zero);
@@ -36,13 +41,11 @@ template <int V>
 struct PackedStepStore {
   StepPacker pack;
   __m512 factors[V];
-  __m512i order;
   __mmask64 mask;
   bool whole;
 
   PackedStepStore(const void* from, const StepOutput& out, int columns)
       : pack(out),
-        order(_mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15)),
         mask(columns >= 64 ? ~__mmask64{0} : (__mmask64{1} << columns) - 1),
         whole(columns == V * kLanes) {
     for (int v = 0; v < V; ++v)
@@ -55,7 +58,7 @@ struct PackedStepStore {
 #pragma GCC unroll 4
     for (int v = 0; v < 4; ++v)
       q[v] = v < V ? StepPacker::scaled(sums[v < V ? v : 0], factors[v < V ? v : 0]) : q[0];
-    const __m512i bytes = _mm512_permutexvar_epi32(order, pack(q[0], q[1], q[2], q[3]));
+    const __m512i bytes = pack.in_order(q);
     if (!whole) {
       _mm512_mask_storeu_epi8(to, mask, bytes);
     } else if constexpr (V == 4) {

@@ -86,6 +86,8 @@ const TileLoops kPortableLoops = {"portable",
                                   multiply_add,
                                   nullptr,
                                   nullptr,
+                                  nullptr,
+                                  nullptr,
                                   nullptr};
 
 }  // namespace nnapi::host

@@ -34,6 +34,12 @@ struct StepOutput {
   uint8_t flip;               // 0x80 if outputs are unsigned, or 0
 };
 
+// a * a_scale + b * b_scale + offset steps of the output, of steps as they are stored.
+struct StepSum {
+  float a_scale, b_scale, offset;
+  StepOutput out;
+};
+
 // Where the pixels of a block are: each in a place of its own, or at even distances. The loops are
 // made for both, so a block's inputs and outputs both have tables or both have none.
 template <class Element>
@@ -156,6 +162,8 @@ struct TileLoops {
   void (*byte_strip)(const StepStrip&);
   void (*byte_row)(const ByteRow&);
   void (*real_row)(const RealRow&);
+  // Sums of stored uint8_t, int8_t, by a StepSum.
+  VectorFunction add_unsigned_steps, add_signed_steps;
 };
 
 // Those of instruction_set().
