@@ -10,7 +10,7 @@
 namespace nnapi::host {
 namespace {
 
-constexpr int64_t kLotPixels = 112;  // of fewer, going from stage to stage would be felt
+constexpr int64_t kLotPixels = 56;  // fewer: moves between stages would be felt; more: unequal bands
 
 int64_t element_bytes(const Convolution& c) { return c.quantised() ? 1 : sizeof(float); }
 
