@@ -61,6 +61,11 @@ struct ConvolutionData {
 // Plain loops: obviously right, for every type and layout.
 void convolve_reference(const Convolution& c, const ConvolutionData& data, ThreadPool& pool);
 
+// Channels [first, end) of one output pixel of a float convolution; `row` counts through all
+// images. Input and output are float32, channels last.
+void convolve_staged_pixel(const Convolution& c, const ConvolutionData& data, int64_t row,
+                           int64_t ox, int64_t first, int64_t end);
+
 // The same by the fastest kernels that fit, with everything that does not depend on the input done
 // beforehand. Made by plan_convolution below.
 class ConvolutionPlan : public Prepared {

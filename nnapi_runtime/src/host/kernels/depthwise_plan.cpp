@@ -96,11 +96,12 @@ class DepthwisePlan final : public PackedPlan {
       pack_strips(c_, loops_, weights, bias, to);
   }
 
-  void compute(const void* input, void* output, const char* packed,
+  void compute(const ConvolutionData& data, const char* packed, char* /*work*/,
                ThreadPool& pool) const override {
     const int64_t rows = c_.out.batch * c_.out.height;
     const int64_t row_work = c_.out.width * c_.out.channels * c_.y.filter * c_.x.filter;
-    const ImageRows in = rows_of(c_.in, const_cast<void*>(input)), out = rows_of(c_.out, output);
+    const ImageRows in = rows_of(c_.in, const_cast<void*>(data.input)),
+                    out = rows_of(c_.out, data.output);
     const double in_a_microsecond = (c_.quantised() ? 100e3 : 50e3) / static_cast<double>(row_work);
     const int64_t together = in_pairs_ ? 2 : 1;
     const int64_t grain = together * piece_size((rows + together - 1) / together,

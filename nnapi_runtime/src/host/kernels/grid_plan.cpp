@@ -39,9 +39,10 @@ class GridPlan final : public PackedPlan {
       panels_[i].pack(weights, bias, to + grids_[i].packed_at);
   }
 
-  void compute(const void* input, void* output, const char* packed,
+  void compute(const ConvolutionData& data, const char* packed, char* /*work*/,
                ThreadPool& pool) const override {
-    const ImageRows in = rows_of(c_.in, const_cast<void*>(input)), out = rows_of(c_.out, output);
+    const ImageRows in = rows_of(c_.in, const_cast<void*>(data.input)),
+                    out = rows_of(c_.out, data.output);
     for (size_t i = 0; i < grids_.size(); ++i)
       compute_grid(grids_[i], panels_[i], cuts_[i], in, out, packed + grids_[i].packed_at, pool);
   }

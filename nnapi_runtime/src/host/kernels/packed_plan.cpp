@@ -19,7 +19,8 @@ PackedPlan::PackedPlan(const Convolution& c, int64_t repeat, int64_t padding_pix
 bool PackedPlan::finish(const void* weights, const void* bias) {
   if (c_.quantised() && !sums_fit(c_, static_cast<const int32_t*>(bias))) return false;
   scratch_bytes = (in_.needless() ? 0 : AlignedBytes::round_up(in_.bytes())) +
-                  (out_.needless() ? 0 : AlignedBytes::round_up(out_.bytes()));
+                  (out_.needless() ? 0 : AlignedBytes::round_up(out_.bytes())) +
+                  AlignedBytes::round_up(work_bytes());
   if (weights) {
     packed_ =
         packed_weights(weights, bias, packed_bytes(), [&](char* to) { pack(weights, bias, to); });
@@ -52,11 +53,12 @@ void PackedPlan::run(const ConvolutionData& data, void* scratch, ThreadPool& poo
     input = staged;
   }
   void* output = out_.needless() ? data.output : take(out_.bytes());
+  char* work = take(work_bytes());
   if (!packed) {
     pack(data.weights, data.bias, free);
     packed = free;
   }
-  compute(input, output, packed, pool);
+  compute({input, data.weights, data.bias, output}, packed, work, pool);
   if (!out_.needless()) out_.store(output, data.output, pool);
 }
 

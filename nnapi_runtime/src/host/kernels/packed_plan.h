@@ -26,8 +26,10 @@ class PackedPlan : public ConvolutionPlan, private RowStage {
 
   virtual size_t packed_bytes() const = 0;
   virtual void pack(const void* weights, const void* bias, char* to) const = 0;
-  // Input and output channels last, float or 8 bits.
-  virtual void compute(const void* input, void* output, const char* packed,
+  // Of memory that compute() needs for itself.
+  virtual size_t work_bytes() const { return 0; }
+  // Input and output channels last, float or 8 bits; weights and bias as they came.
+  virtual void compute(const ConvolutionData& data, const char* packed, char* work,
                        ThreadPool& pool) const = 0;
   // The same for some rows, where that is possible.
   virtual bool has_rows() const = 0;

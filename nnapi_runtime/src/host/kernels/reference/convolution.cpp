@@ -50,43 +50,54 @@ struct Reach {
   }
 };
 
+// Where an output pixel is in its image.
+struct Position {
+  int64_t batch, y, x;
+};
+
+// Output channels [first, end) of one pixel.
 template <class T, class W, class B, class Arithmetic>
-void convolve(const Convolution& c, const ConvolutionData& data, const Arithmetic& arithmetic,
-              ThreadPool& pool) {
+void convolve_pixel(const Convolution& c, const ConvolutionData& data, const ImageStrides& in,
+                    const ImageStrides& out, const Arithmetic& arithmetic, const Position& at,
+                    int64_t first, int64_t end) {
   const T* input = static_cast<const T*>(data.input);
   const W* weights = static_cast<const W*>(data.weights);
   const B* bias = static_cast<const B*>(data.bias);
   T* output = static_cast<T*>(data.output);
-  const ImageStrides in = ImageStrides::of(c.in, c.in_nchw);
-  const ImageStrides out = ImageStrides::of(c.out, c.out_nchw);
   const Reach reach_y{c.y, c.in.height, c.transposed}, reach_x{c.x, c.in.width, c.transposed};
   const int64_t group_in = c.group_in(), group_out = c.group_out();
-
-  const auto pixel = [&](int64_t b, int64_t oy, int64_t ox) {
-    for (int64_t oc = 0; oc < c.out.channels; ++oc) {
-      const int64_t first_in = oc / group_out * group_in;
-      auto sum = arithmetic.value(bias ? bias[oc] : B{0});
-      for (int64_t ky = 0; ky < c.y.filter; ++ky) {
-        const int64_t iy = reach_y(oy, ky);
-        if (iy < 0) continue;
-        for (int64_t kx = 0; kx < c.x.filter; ++kx) {
-          const int64_t ix = reach_x(ox, kx);
-          if (ix < 0) continue;
-          const T* x = input + b * in.batch + iy * in.row + ix * in.column + first_in * in.channel;
-          const W* w = weights + oc * c.weight.out + ky * c.weight.row + kx * c.weight.column;
-          for (int64_t ic = 0; ic < group_in; ++ic)
-            sum += arithmetic.product(arithmetic.value(x[ic * in.channel]),
-                                      arithmetic.value(w[ic * c.weight.in]));
-        }
+  for (int64_t oc = first; oc < end; ++oc) {
+    const int64_t first_in = oc / group_out * group_in;
+    auto sum = arithmetic.value(bias ? bias[oc] : B{0});
+    for (int64_t ky = 0; ky < c.y.filter; ++ky) {
+      const int64_t iy = reach_y(at.y, ky);
+      if (iy < 0) continue;
+      for (int64_t kx = 0; kx < c.x.filter; ++kx) {
+        const int64_t ix = reach_x(at.x, kx);
+        if (ix < 0) continue;
+        const T* x =
+            input + at.batch * in.batch + iy * in.row + ix * in.column + first_in * in.channel;
+        const W* w = weights + oc * c.weight.out + ky * c.weight.row + kx * c.weight.column;
+        for (int64_t ic = 0; ic < group_in; ++ic)
+          sum += arithmetic.product(arithmetic.value(x[ic * in.channel]),
+                                    arithmetic.value(w[ic * c.weight.in]));
       }
-      output[b * out.batch + oy * out.row + ox * out.column + oc * out.channel] =
-          arithmetic.template finish<T>(sum, oc);
     }
-  };
+    output[at.batch * out.batch + at.y * out.row + at.x * out.column + oc * out.channel] =
+        arithmetic.template finish<T>(sum, oc);
+  }
+}
+
+template <class T, class W, class B, class Arithmetic>
+void convolve(const Convolution& c, const ConvolutionData& data, const Arithmetic& arithmetic,
+              ThreadPool& pool) {
+  const ImageStrides in = ImageStrides::of(c.in, c.in_nchw);
+  const ImageStrides out = ImageStrides::of(c.out, c.out_nchw);
   parallel_for(pool, c.out.batch * c.out.height, 1, [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row)
       for (int64_t ox = 0; ox < c.out.width; ++ox)
-        pixel(row / c.out.height, row % c.out.height, ox);
+        convolve_pixel<T, W, B>(c, data, in, out, arithmetic,
+                                {row / c.out.height, row % c.out.height, ox}, 0, c.out.channels);
   });
 }
 
@@ -107,6 +118,17 @@ void convolve_reference(const Convolution& c, const ConvolutionData& data, Threa
     default:  // TENSOR_QUANT8_ASYMM_SIGNED, with signed weights of either kind
       return convolve<int8_t, int8_t, int32_t>(c, data, steps, pool);
   }
+}
+
+void convolve_staged_pixel(const Convolution& c, const ConvolutionData& data, int64_t row,
+                           int64_t ox, int64_t first, int64_t end) {
+  const ImageStrides in = ImageStrides::of(c.in, false), out = ImageStrides::of(c.out, false);
+  const RealArithmetic real{c};
+  const Position at{row / c.out.height, row % c.out.height, ox};
+  if (c.weight_type == ANEURALNETWORKS_TENSOR_FLOAT16)
+    convolve_pixel<float, Float16, Float16>(c, data, in, out, real, at, first, end);
+  else
+    convolve_pixel<float, float, float>(c, data, in, out, real, at, first, end);
 }
 
 void Convolution::set_elements(const Tensor& input, const Tensor& weights, const Tensor& output,
