@@ -37,6 +37,7 @@ class Images(nn.Module):
         self.squeeze = nn.Conv2d(200, 40, 1)
         self.excite = nn.Conv2d(40, 200, 1)
         self.deep = nn.Conv2d(200, 104, 3, 4, 1)
+        self.window = nn.Conv2d(104, 104, 3, padding=1)
         self.last = nn.Linear(104, 500)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -46,6 +47,7 @@ class Images(nn.Module):
         x = x * nn.functional.hardsigmoid(gate) + x
         small = nn.functional.relu(self.deep(x))
         large = nn.functional.interpolate(small, size=(40, 40), mode="bilinear")
+        large = self.window(large) + large
         pooled = nn.functional.max_pool2d(large, 3, 2).mean((2, 3))
         return self.last(pooled)
 

@@ -15,7 +15,7 @@
 namespace nnapi::host {
 namespace {
 
-constexpr int kCases = 400;
+constexpr int kCases = 400, kHardCases = 60;
 
 class Random {
  public:
@@ -29,8 +29,31 @@ class Random {
   std::mt19937 engine_;
 };
 
+int64_t output_size(const Convolution& c, const WindowAxis& axis, int64_t in) {
+  return c.transposed ? (in - 1) * axis.stride + axis.filter - axis.before - axis.after
+                      : axis.positions(in);
+}
+
+// Of images not smaller than `least`; Winograd's method is for floats and not too few pixels.
+Convolution random_window(Random& random, int64_t least) {
+  Convolution c;
+  const int64_t channels[] = {16, 17, 24, 31, 48, 65, 130};
+  c.in = {random.integer(1, 3), random.integer(least, 20), random.integer(least, 20),
+          channels[random.integer(0, 6)]};
+  for (WindowAxis* axis : {&c.y, &c.x}) {
+    axis->filter = 3;
+    axis->before = random.integer(0, 2);
+    axis->after = random.integer(0, 2);
+  }
+  c.out = {c.in.batch, output_size(c, c.y, c.in.height), output_size(c, c.x, c.in.width),
+           channels[random.integer(0, 6)]};
+  c.weight = {.out = 9 * c.in.channels, .row = 3 * c.in.channels, .column = c.in.channels, .in = 1};
+  return c;
+}
+
 // Weights in the order OHWI, or HWO for a depthwise convolution.
 Convolution random_convolution(Random& random) {
+  if (random.integer(0, 4) == 0) return random_window(random, 4);
   Convolution c;
   const bool depthwise = random.integer(0, 2) == 0;
   c.transposed = !depthwise && random.integer(0, 4) == 0;
@@ -44,11 +67,7 @@ Convolution random_convolution(Random& random) {
     axis->before = random.integer(0, axis->filter - 1);
     axis->after = random.integer(0, axis->filter - 1);
   }
-  const auto size = [&](const WindowAxis& axis, int64_t in) {
-    return c.transposed ? (in - 1) * axis.stride + axis.filter - axis.before - axis.after
-                        : axis.positions(in);
-  };
-  c.out = {c.in.batch, size(c.y, c.in.height), size(c.x, c.in.width), outputs};
+  c.out = {c.in.batch, output_size(c, c.y, c.in.height), output_size(c, c.x, c.in.width), outputs};
   c.groups = depthwise ? c.in.channels : 1;
   c.weight.in = depthwise ? 0 : 1;
   c.weight.column = depthwise ? outputs : c.in.channels;
@@ -61,11 +80,31 @@ int64_t weight_count(const Convolution& c) {
   return c.y.filter * c.x.filter * c.group_in() * c.out.channels;
 }
 
+template <class T, class W, class B>
+std::vector<T> computed(const ConvolutionPlan& plan, const Convolution& c,
+                        const std::vector<T>& input, const std::vector<W>& weights,
+                        const std::vector<B>& bias) {
+  std::vector<T> output(static_cast<size_t>(c.out.count()));
+  std::vector<char> scratch(plan.scratch_bytes + 64);
+  char* aligned = scratch.data() + 63 - (reinterpret_cast<uintptr_t>(scratch.data()) + 63) % 64;
+  plan.run({input.data(), weights.data(), bias.data(), output.data()}, aligned,
+           ThreadPool::instance());
+  return output;
+}
+
+template <class T, class W, class B>
+std::vector<T> computed_plainly(const Convolution& c, const std::vector<T>& input,
+                                const std::vector<W>& weights, const std::vector<B>& bias) {
+  std::vector<T> output(static_cast<size_t>(c.out.count()));
+  convolve_reference(c, {input.data(), weights.data(), bias.data(), output.data()},
+                     ThreadPool::instance());
+  return output;
+}
+
 // The largest difference between the two, or -1 if there is no fast one.
 template <class T, class W, class B, class Draw, class DrawWeight, class DrawBias>
 double difference(const Convolution& c, Draw draw, DrawWeight draw_weight, DrawBias draw_bias) {
-  std::vector<T> input(static_cast<size_t>(c.in.count())), fast(static_cast<size_t>(c.out.count())),
-      plain(fast.size());
+  std::vector<T> input(static_cast<size_t>(c.in.count()));
   std::vector<W> weights(static_cast<size_t>(weight_count(c)));
   std::vector<B> bias(static_cast<size_t>(c.out.channels));
   for (T& x : input) x = draw();
@@ -73,11 +112,8 @@ double difference(const Convolution& c, Draw draw, DrawWeight draw_weight, DrawB
   for (B& b : bias) b = draw_bias();
   const auto plan = plan_convolution(c, weights.data(), bias.data());
   if (!plan) return -1;
-  std::vector<char> scratch(plan->scratch_bytes + 64);
-  char* aligned = scratch.data() + 63 - (reinterpret_cast<uintptr_t>(scratch.data()) + 63) % 64;
-  ThreadPool& pool = ThreadPool::instance();
-  plan->run({input.data(), weights.data(), bias.data(), fast.data()}, aligned, pool);
-  convolve_reference(c, {input.data(), weights.data(), bias.data(), plain.data()}, pool);
+  const std::vector<T> fast = computed(*plan, c, input, weights, bias),
+                       plain = computed_plainly(c, input, weights, bias);
   double largest = 0;
   for (size_t i = 0; i < fast.size(); ++i) {
     const double difference = std::fabs(double(fast[i]) - double(plain[i]));
@@ -108,6 +144,49 @@ double difference_of_steps(Convolution c, Random& random) {
       c, draw, draw, [&] { return static_cast<int32_t>(random.integer(-3000, 3000)); });
 }
 
+// A 3x3 convolution of numbers some of which are infinite, NaN or so large that sums overflow: what
+// is finite is so in both, and near. Near means beside the sum of all absolute products, with each
+// window's largest weight: products with other pixels of the window come and go on the way.
+bool agrees_on_hard_values(unsigned number) {
+  Random random(number);
+  Convolution c = random_window(random, 8);
+  c.type = c.weight_type = ANEURALNETWORKS_TENSOR_FLOAT32;
+  c.real_range = {random.integer(0, 1) ? 0 : -HUGE_VALF, HUGE_VALF};
+  std::vector<float> input(static_cast<size_t>(c.in.count())),
+      weights(static_cast<size_t>(weight_count(c))), bias(static_cast<size_t>(c.out.channels));
+  for (std::vector<float>* values : {&input, &weights, &bias})
+    for (float& value : *values) value = random.real();
+  constexpr float hard[] = {HUGE_VALF, -HUGE_VALF, NAN, 1e38f, -1e38f, 3.4e38f, -3.4e38f};
+  const int64_t hard_values = random.integer(1, 12);
+  for (int64_t i = 0; i < hard_values; ++i)
+    input[static_cast<size_t>(random.integer(0, c.in.count() - 1))] = hard[random.integer(0, 6)];
+  if (random.integer(0, 3) == 0)
+    weights[static_cast<size_t>(random.integer(0, weight_count(c) - 1))] =
+        hard[random.integer(0, 6)];
+  const auto plan = plan_convolution(c, weights.data(), bias.data());
+  const std::vector<float> fast = computed(*plan, c, input, weights, bias),
+                           plain = computed_plainly(c, input, weights, bias);
+  for (float& value : input) value = std::fabs(value);
+  for (float& value : bias) value = std::fabs(value);
+  for (int64_t out = 0; out < c.out.channels; ++out)
+    for (int64_t in = 0; in < c.in.channels; ++in) {
+      float* window = weights.data() + out * c.weight.out + in * c.weight.in;
+      float largest = 0;
+      for (int64_t tap = 0; tap < 9; ++tap)
+        largest = std::fmax(largest, std::fabs(window[tap * c.weight.column]));
+      for (int64_t tap = 0; tap < 9; ++tap) window[tap * c.weight.column] = largest;
+    }
+  const std::vector<float> magnitude = computed_plainly(c, input, weights, bias);
+  for (size_t i = 0; i < fast.size(); ++i) {
+    const double difference = std::fabs(double(fast[i]) - double(plain[i]));
+    const bool agrees = std::isnan(plain[i])      ? std::isnan(fast[i])
+                        : std::isfinite(plain[i]) ? difference <= 1e-5 * (1 + double(magnitude[i]))
+                                                  : fast[i] == plain[i];
+    if (!agrees) return false;
+  }
+  return true;
+}
+
 struct Tally {
   int compared = 0, wrong = 0;
 };
@@ -133,6 +212,12 @@ void compare(unsigned number, Tally* tally) {
 int run() {
   Tally tally;
   for (unsigned number = 0; number < kCases; ++number) compare(number, &tally);
+  for (unsigned number = 0; number < kHardCases; ++number) {
+    ++tally.compared;
+    if (agrees_on_hard_values(number)) continue;
+    ++tally.wrong;
+    std::fprintf(stderr, "hard values, case %u: results differ\n", number);
+  }
   std::printf("%s: %d convolutions compared, %d wrong\n", tile_loops().name, tally.compared,
               tally.wrong);
   return tally.wrong != 0 || tally.compared < kCases ? 1 : 0;

@@ -13,7 +13,16 @@ from nnapi_core.nnapi.types import ChannelQuant, OperandCode, OperandType, Quant
 from tests.runtime.ops.conv_chains import ConvChain
 from tests.runtime.ops.single_op import Tensor, run_operation
 
-KINDS = ("conv", "grouped", "depthwise", "transposed", "fully connected", "matmul", "sum")
+KINDS = (
+    "conv",
+    "grouped",
+    "depthwise",
+    "transposed",
+    "fully connected",
+    "matmul",
+    "sum",
+    "3x3",
+)
 CASES_PER_KIND = 50
 CHAINS = 12
 
@@ -26,13 +35,15 @@ class Case:
         self.kind = kind
         self.number = number
         spec = self.spec
-        rule = spec.rules[self.integer(0, len(spec.rules) - 1)]
+        rules = [rule for rule in spec.rules if kind != "3x3" or not rule.types["T"].is_quantised]
+        rule = rules[self.integer(0, len(rules) - 1)]
         self.types = rule.types
 
     @property
     def spec(self) -> OperationSpec:
         return {
             "conv": ops.CONV_2D,
+            "3x3": ops.CONV_2D,  # of floats, mostly by Winograd's method
             "grouped": ops.GROUPED_CONV_2D,
             "depthwise": ops.DEPTHWISE_CONV_2D,
             "transposed": ops.TRANSPOSE_CONV_2D,
@@ -50,7 +61,7 @@ class Case:
 
     def tensor(self, variable: str, *shape: int, out_dim: int = 0) -> Tensor:
         code = self.types[variable]
-        constant = bool(self.random.integers(2)) and variable != "T"
+        constant = (bool(self.random.integers(2)) or self.kind == "3x3") and variable != "T"
         if code.element.kind == "f":
             return Tensor(
                 self.random.standard_normal(shape).astype(code.element), code, constant=constant
@@ -121,7 +132,7 @@ class Case:
         nchw = bool(self.random.integers(2))
         batch, height, width = self.integer(1, 2), self.integer(5, 20), self.integer(5, 20)
         # Windows of 3x3 have loops of their own.
-        square = self.kind == "depthwise" and self.integer(0, 1)
+        square = self.kind == "3x3" or (self.kind == "depthwise" and self.integer(0, 1))
         kernel = (3, 3) if square else (self.integer(1, 5), self.integer(1, 5))
         groups, in_channels, out_channels = 1, self.channels(), self.channels()
         extra: dict[str, Any] = {}
@@ -134,12 +145,13 @@ class Case:
             weights = self.tensor("W", 1, *kernel, out_channels, out_dim=3)
         else:
             weights = self.tensor("W", out_channels, *kernel, in_channels)
-        if self.kind in ("conv", "depthwise"):
+        if self.kind in ("conv", "3x3", "depthwise"):
             most = 1 if square else 2
             extra |= {
                 "dilation_width": self.integer(1, most),
                 "dilation_height": self.integer(1, most),
             }
+        largest_stride = 1 if self.kind == "3x3" else 3
         channels = in_channels * groups
         shape = (channels, height, width) if nchw else (height, width, channels)
         return {
@@ -150,8 +162,8 @@ class Case:
             "padding_right": self.integer(0, kernel[1] - 1),
             "padding_top": self.integer(0, kernel[0] - 1),
             "padding_bottom": self.integer(0, kernel[0] - 1),
-            "stride_width": self.integer(1, 3),
-            "stride_height": self.integer(1, 3),
+            "stride_width": self.integer(1, largest_stride),
+            "stride_height": self.integer(1, largest_stride),
             "activation": self.integer(0, 3),
             "nchw": nchw,
             **extra,

@@ -1,6 +1,7 @@
 #include "host/kernels/depthwise_plan.h"
 #include "host/kernels/grid_plan.h"
 #include "host/kernels/spread_plan.h"
+#include "host/kernels/winograd_plan.h"
 
 namespace nnapi::host {
 
@@ -10,6 +11,7 @@ std::unique_ptr<ConvolutionPlan> plan_convolution(const Convolution& c, const vo
   if (weights)
     if (auto spread = plan_spreading(c, weights, bias)) return spread;
   std::unique_ptr<PackedPlan> plan = plan_depthwise(c);
+  if (!plan && weights) plan = plan_winograd(c);
   if (!plan) plan = plan_grids(c);
   if (!plan || !plan->finish(weights, bias)) return nullptr;
   return plan;

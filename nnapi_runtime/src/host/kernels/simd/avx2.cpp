@@ -74,6 +74,7 @@ struct Isa {
 #include "host/kernels/simd/real_loops.h"
 #include "host/kernels/simd/softmax.h"
 #include "host/kernels/simd/step_loops.h"
+#include "host/kernels/simd/winograd.h"
 // After them:
 #include "host/kernels/simd/plain_step_store.h"
 
@@ -106,6 +107,8 @@ const TileLoops kAvx2Loops = {"avx2",
                               step_tiles_of<2>,
                               real_strip<kStripPixels>,
                               step_strip<kStripPixels>,
+                              winograd_inputs,
+                              winograd_outputs,
                               softmax_rows,
                               stretch_of<exponential>,
                               stretch_of<logistic>,

@@ -115,6 +115,7 @@ struct Isa {
 #include "host/kernels/simd/real_loops.h"
 #include "host/kernels/simd/softmax.h"
 #include "host/kernels/simd/step_loops.h"
+#include "host/kernels/simd/winograd.h"
 // After them:
 #include "host/kernels/simd/byte_rows.h"
 #include "host/kernels/simd/byte_strip.h"
@@ -151,6 +152,8 @@ const TileLoops kAvx512Loops = {"avx512",
                                 step_tiles_of<4>,
                                 real_strip<kStripPixels>,
                                 step_strip<kStripPixels>,
+                                winograd_inputs,
+                                winograd_outputs,
                                 softmax_rows,
                                 stretch_of<exponential>,
                                 stretch_of<logistic>,

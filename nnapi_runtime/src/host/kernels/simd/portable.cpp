@@ -53,6 +53,7 @@ struct Isa {
 #include "host/kernels/simd/real_loops.h"
 #include "host/kernels/simd/softmax.h"
 #include "host/kernels/simd/step_loops.h"
+#include "host/kernels/simd/winograd.h"
 // After them:
 #include "host/kernels/simd/plain_step_store.h"
 
@@ -79,6 +80,8 @@ const TileLoops kPortableLoops = {"portable",
                                   step_tiles_of<2>,
                                   real_strip<kStripPixels>,
                                   step_strip<kStripPixels>,
+                                  winograd_inputs,
+                                  winograd_outputs,
                                   softmax_rows,
                                   stretch_of<exponential>,
                                   stretch_of<logistic>,

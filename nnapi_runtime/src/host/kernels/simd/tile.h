@@ -136,6 +136,32 @@ struct ByteRow {
   StepOutput out;
 };
 
+// Tiles of 2x2 output pixels beside each other become inputs of the 16 products of Winograd's
+// convolution (winograd.h). Input pixel ix of row i is at rows[i] + ix * row_steps[i]; rows of
+// padding have a step of 0.
+struct WinogradInputs {
+  const float* rows[4];
+  int64_t row_steps[4];
+  int64_t in_width, channels;
+  int64_t first;  // the leftmost input pixel that the first tile sees; may be padding
+  int tiles;
+  float* output;  // [16][tiles][channels], with these steps; channels are filled up to a vector
+  int64_t product_step, tile_step;
+};
+
+// The products of such tiles with a panel become output pixels.
+struct WinogradOutputs {
+  const float* products;  // [16][tiles][vectors]
+  int64_t product_step, tile_step;
+  int tiles, vectors;
+  int columns;     // of the panel's width that exist
+  float* rows[2];  // of the output; the second is null where there is none
+  int64_t width;   // pixels that are left in a row; the last tile may be half of one
+  int64_t pixel_step;
+  ClampRange<float> range;
+  bool* finite;  // [tiles]: are all sums that the tile is made of?
+};
+
 // Contiguous rows of softmax(beta * in).
 struct SoftmaxRows {
   const float* in;
@@ -153,6 +179,8 @@ struct TileLoops {
   void (*step_tiles)(const StepTiles&);
   void (*real_strip)(const RealStrip&);
   void (*step_strip)(const StepStrip&);
+  void (*winograd_inputs)(const WinogradInputs&);
+  void (*winograd_outputs)(const WinogradOutputs&);
   void (*softmax)(const SoftmaxRows&);
   // Of float32 numbers, as vector_loop.h has them.
   VectorFunction exponential, logistic, hyperbolic_tangent;
