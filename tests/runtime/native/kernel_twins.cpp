@@ -62,7 +62,7 @@ Convolution random_convolution(Random& random) {
           channels[random.integer(0, 11)]};
   const int64_t outputs = depthwise ? c.in.channels : channels[random.integer(0, 11)];
   for (WindowAxis* axis : {&c.y, &c.x}) {
-    axis->filter = depthwise && random.integer(0, 1) ? 3 : random.integer(1, 5);
+    axis->filter = depthwise && random.integer(0, 1) ? 3 : random.integer(1, depthwise ? 7 : 5);
     axis->stride = random.integer(1, 3);
     axis->before = random.integer(0, axis->filter - 1);
     axis->after = random.integer(0, axis->filter - 1);

@@ -131,9 +131,11 @@ class Case:
     def image(self) -> tuple[dict[str, Any], int]:
         nchw = bool(self.random.integers(2))
         batch, height, width = self.integer(1, 2), self.integer(5, 20), self.integer(5, 20)
-        # Windows of 3x3 have loops of their own.
-        square = self.kind == "3x3" or (self.kind == "depthwise" and self.integer(0, 1))
-        kernel = (3, 3) if square else (self.integer(1, 5), self.integer(1, 5))
+        # Windows of 3x3 have loops of their own, and so have those that are 3, 5 or 7 wide.
+        depthwise = self.kind == "depthwise"
+        square = self.kind == "3x3" or (depthwise and self.integer(0, 1))
+        widest = 7 if depthwise else 5
+        kernel = (3, 3) if square else (self.integer(1, 5), self.integer(1, widest))
         groups, in_channels, out_channels = 1, self.channels(), self.channels()
         extra: dict[str, Any] = {}
         if self.kind == "grouped":

@@ -14,6 +14,8 @@ namespace nnapi::host {
 namespace {
 
 constexpr int64_t kMaxTaps = 1024;
+constexpr int64_t kMaxWindowRows = 16;  // of a window that several rows are summed with
+constexpr int64_t kRowsTogether = 4;    // whose inputs fit the first cache, block by block
 
 // Addresses of the input pixels that a strip of output pixels sees under each tap.
 template <class Element>
@@ -103,7 +105,7 @@ class DepthwisePlan final : public PackedPlan {
     const ImageRows in = rows_of(c_.in, const_cast<void*>(data.input)),
                     out = rows_of(c_.out, data.output);
     const double in_a_microsecond = (c_.quantised() ? 100e3 : 50e3) / static_cast<double>(row_work);
-    const int64_t together = in_pairs_ ? 2 : 1;
+    const int64_t together = in_pairs_ ? 2 : in_windows_ ? kRowsTogether : 1;
     const int64_t grain = together * piece_size((rows + together - 1) / together,
                                                 in_a_microsecond / static_cast<double>(together));
     parallel_for(pool, rows, grain,
@@ -114,6 +116,9 @@ class DepthwisePlan final : public PackedPlan {
 
   void compute_rows(const ImageRows& input, const ImageRows& output, const char* packed,
                     int64_t begin, int64_t end) const override {
+    if constexpr (std::is_same_v<Element, float>) {
+      if (in_windows_) return compute_windows(input, output, packed, begin, end);
+    }
     for (int64_t row = begin; row < end; ++row) {
       auto* to = reinterpret_cast<Element*>(output.row(row));
       if (!slides_) {
@@ -131,6 +136,41 @@ class DepthwisePlan final : public PackedPlan {
   ImageRows rows_of(const Image& image, void* data) const {
     return {static_cast<char*>(data),
             image.width * c_.out.channels * static_cast<int64_t>(sizeof(Element))};
+  }
+
+  // By the loops for several rows.
+  void compute_windows(const ImageRows& input, const ImageRows& output, const char* packed,
+                       int64_t begin, int64_t end) const {
+    const float* inputs[kRowsTogether * kMaxWindowRows];
+    float* outputs[kRowsTogether];
+    const RealWindows t = {.inputs = inputs,
+                           .outputs = outputs,
+                           .rows = 0,
+                           .width = c_.x.filter,
+                           .height = c_.y.filter,
+                           .in_width = c_.in.width,
+                           .out_width = c_.out.width,
+                           .before = c_.x.before,
+                           .stride = c_.x.stride,
+                           .dilation = c_.x.dilation,
+                           .channels = c_.out.channels,
+                           .blocks = reinterpret_cast<const float*>(packed),
+                           .range = c_.real_range};
+    for (int64_t row = begin; row < end;) {
+      RealWindows some = t;
+      const float** to = inputs;
+      for (; some.rows < kRowsTogether && row < end; ++some.rows, ++row) {
+        const int64_t b = row / c_.out.height, oy = row % c_.out.height;
+        for (int64_t ky = 0; ky < c_.y.filter; ++ky) {
+          const int64_t iy = oy * c_.y.stride - c_.y.before + ky * c_.y.dilation;
+          const bool inside = iy >= 0 && iy < c_.in.height;
+          *to++ =
+              inside ? reinterpret_cast<const float*>(input.row(b * c_.in.height + iy)) : nullptr;
+        }
+        outputs[some.rows] = reinterpret_cast<float*>(output.row(row));
+      }
+      loops_.real_windows(some);
+    }
   }
 
   // By the loops for whole rows; where `next` is given, that of the next row, too.
@@ -181,6 +221,12 @@ class DepthwisePlan final : public PackedPlan {
            (c_.x.stride == 1 || c_.x.stride == 2);
   }
 
+  bool has_windows() const {
+    const int64_t width = c_.x.filter;
+    return (width == 3 || width == 5 || width == 7) && c_.y.filter <= kMaxWindowRows &&
+           (c_.x.stride == 1 || (c_.x.stride == 2 && c_.x.dilation == 1));
+  }
+
   void compute_strip(const Element* const* inputs, int pixels, const char* packed,
                      Element* output) const {
     const int64_t taps = c_.y.filter * c_.x.filter;
@@ -207,6 +253,7 @@ class DepthwisePlan final : public PackedPlan {
   const bool bytes_ = takes_byte_strips(c_, loops_);
   const bool slides_ = has_sliding_window() && (bytes_ || (loops_.real_row && !c_.quantised()));
   const bool in_pairs_ = slides_ && !c_.quantised() && c_.y.stride == 1 && c_.x.stride == 1;
+  const bool in_windows_ = !slides_ && !c_.quantised() && has_windows();
   const TapGroups groups_ = slides_ ? TapGroups::kColumns : TapGroups::kFours;
   void (*const step_strip_)(const StepStrip&) = bytes_ ? loops_.byte_strip : loops_.step_strip;
 };

@@ -72,6 +72,7 @@ struct Isa {
 }  // namespace nnapi::host
 
 #include "host/kernels/simd/real_loops.h"
+#include "host/kernels/simd/real_windows.h"
 #include "host/kernels/simd/softmax.h"
 #include "host/kernels/simd/step_loops.h"
 #include "host/kernels/simd/winograd.h"
@@ -109,6 +110,7 @@ const TileLoops kAvx2Loops = {"avx2",
                               step_strip<kStripPixels>,
                               winograd_inputs,
                               winograd_outputs,
+                              real_windows,
                               softmax_rows,
                               stretch_of<exponential>,
                               stretch_of<logistic>,

@@ -113,6 +113,7 @@ struct Isa {
 }  // namespace nnapi::host
 
 #include "host/kernels/simd/real_loops.h"
+#include "host/kernels/simd/real_windows.h"
 #include "host/kernels/simd/softmax.h"
 #include "host/kernels/simd/step_loops.h"
 #include "host/kernels/simd/winograd.h"
@@ -154,6 +155,7 @@ const TileLoops kAvx512Loops = {"avx512",
                                 step_strip<kStripPixels>,
                                 winograd_inputs,
                                 winograd_outputs,
+                                real_windows,
                                 softmax_rows,
                                 stretch_of<exponential>,
                                 stretch_of<logistic>,

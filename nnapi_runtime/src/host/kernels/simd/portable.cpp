@@ -51,6 +51,7 @@ struct Isa {
 }  // namespace nnapi::host
 
 #include "host/kernels/simd/real_loops.h"
+#include "host/kernels/simd/real_windows.h"
 #include "host/kernels/simd/softmax.h"
 #include "host/kernels/simd/step_loops.h"
 #include "host/kernels/simd/winograd.h"
@@ -82,6 +83,7 @@ const TileLoops kPortableLoops = {"portable",
                                   step_strip<kStripPixels>,
                                   winograd_inputs,
                                   winograd_outputs,
+                                  real_windows,
                                   softmax_rows,
                                   stretch_of<exponential>,
                                   stretch_of<logistic>,

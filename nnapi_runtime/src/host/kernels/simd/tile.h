@@ -125,6 +125,17 @@ struct RealRow {
   ClampRange<float> range;
 };
 
+// Some output rows of a depthwise convolution whose window is 3, 5 or 7 wide, of stride 1, or of
+// stride 2 without dilation.
+struct RealWindows {
+  const float* const* inputs;  // [rows][height]; null: a row of padding
+  float* const* outputs;       // [rows]
+  int64_t rows, width, height;
+  int64_t in_width, out_width, before, stride, dilation, channels;
+  const float* blocks;
+  ClampRange<float> range;
+};
+
 struct ByteRow {
   const uint8_t* rows[3];
   int64_t row_steps[3];
@@ -181,6 +192,7 @@ struct TileLoops {
   void (*step_strip)(const StepStrip&);
   void (*winograd_inputs)(const WinogradInputs&);
   void (*winograd_outputs)(const WinogradOutputs&);
+  void (*real_windows)(const RealWindows&);
   void (*softmax)(const SoftmaxRows&);
   // Of float32 numbers, as vector_loop.h has them.
   VectorFunction exponential, logistic, hyperbolic_tangent;
