@@ -71,9 +71,10 @@ struct Tanh {
 };
 
 struct HardSwish {
-  template <class Real>
-  static Real of(Real x) {
-    return x * std::min(std::max(x + Real{3}, Real{0}), Real{6}) / Real{6};
+  static double of(double x) { return x * std::min(std::max(x + 3.0, 0.0), 6.0) / 6.0; }
+  // A division would take longer than all the rest.
+  static float of(float x) {
+    return x * std::min(std::max(x + 3.0f, 0.0f), 6.0f) * (1.0f / 6.0f);
   }
 };
 
