@@ -46,7 +46,7 @@ class Resizing:
         self.spec = spec
         code = data.draw(st.sampled_from(codes(spec)), label="type")
         self.batch = data.draw(st.integers(0, 2))
-        channels = data.draw(st.sampled_from([1, 3, 17]), label="channels")
+        channels = data.draw(st.sampled_from([1, 3, 17, 40]), label="channels")
         self.align, self.half = data.draw(st.sampled_from(CONVENTIONS), label="convention")
         sizes = st.sampled_from([2, 3, 5, 9] if self.align else [1, 2, 4, 8])
         self.height, self.width = data.draw(sizes), data.draw(sizes)

@@ -1,10 +1,11 @@
-// A row of the output is made in three passes that are all plain loops: the two input rows blended
-// into one, its pixels mixed, and the result converted.
+// A row of the output is made in three passes: the two input rows blended into one, its pixels
+// mixed, and the result converted, unless it is of float32.
 #include <algorithm>
 #include <type_traits>
 
 #include "host/float16.h"
 #include "host/kernels/resize_axis.h"
+#include "host/kernels/simd/tile.h"
 #include "host/piece_size.h"
 #include "host/quantization.h"
 #include "host/vector_loop.h"
@@ -15,7 +16,7 @@ namespace {
 constexpr int64_t kBuffer = 8192;       // elements of a row that are worked on at a time
 constexpr int64_t kMaxChannels = 2048;  // likewise; two pixels fit in any case
 constexpr int64_t kMaxPixels = 512;     // likewise
-constexpr int64_t kStep = 16;           // channels are mixed in whole steps, beyond the last one
+constexpr int64_t kVector = 16;         // what is read beyond them, at most
 
 template <class T>
 float value(T element) {
@@ -47,12 +48,14 @@ class Stretch {
     ox_ += count_;
     if (ox_ == r_.out.width) return false;
     first_ = x_.between(ox_).first;
+    runs_ = 0;
     const int64_t most = std::min(kMaxPixels, r_.out.width - ox_);
     for (count_ = 0; count_ < most; ++count_) {
       const ResizeAxis::Pair pair = x_.between(ox_ + count_);
       const bool fits = (count_ + 1) * n_ <= kBuffer && (pair.second + 1 - first_) * n_ <= kBuffer;
       if (!fits && count_ > 0) break;
-      pairs_[count_] = {(pair.first - first_) * n_, (pair.second - first_) * n_, pair.share};
+      add({(pair.first - first_) * n_, (pair.second - first_) * n_, count_, count_ + 1});
+      shares_[count_] = {1 - pair.share, pair.share};
       width_ = pair.second + 1 - first_;
     }
     return true;
@@ -61,14 +64,28 @@ class Stretch {
   // From the two rows of the input.
   template <class T>
   void compute(const T* top, const T* bottom, float share, T* to) const {
-    alignas(64) float blended[kBuffer + kStep], mixed[kBuffer + kStep];
+    alignas(64) float blended[kBuffer + kVector];
     const int64_t at = first_ * r_.in.channels + channel_;
     blend(top + at, bottom + at, share, blended);
-    mix(blended, mixed);
-    store(mixed, to + ox_ * r_.out.channels + channel_);
+    to += ox_ * r_.out.channels + channel_;
+    if constexpr (std::is_same_v<T, float>) {
+      mix(blended, to, r_.out.channels);
+    } else {
+      alignas(64) float mixed[kBuffer];
+      mix(blended, mixed, n_);
+      store(mixed, to);
+    }
   }
 
  private:
+  void add(const MixRun& pixel) {
+    MixRun& last = run_[runs_ - (runs_ > 0)];
+    if (runs_ > 0 && last.a == pixel.a && last.b == pixel.b)
+      last.end = pixel.end;
+    else
+      run_[runs_++] = pixel;
+  }
+
   template <class T>
   void blend(const T* top, const T* bottom, float share, float* blended) const {
     const bool dense = n_ == r_.in.channels;
@@ -79,19 +96,11 @@ class Stretch {
       for (int64_t c = 0; c < length; ++c)
         blended[c] = value(a[c]) * (1 - share) + value(b[c]) * share;
     }
-    std::fill_n(blended, kStep, 0.0f);
+    std::fill_n(blended, kVector, 0.0f);
   }
 
-  // Each pixel's superfluous elements are overwritten by the next one.
-  void mix(const float* blended, float* mixed) const {
-    const int64_t n = n_;
-    for (int64_t pixel = 0; pixel < count_; ++pixel, mixed += n) {
-      const float* left = blended + pairs_[pixel].left;
-      const float* right = blended + pairs_[pixel].right;
-      const float share = pairs_[pixel].share;
-      for (int64_t c = 0; c < n; c += kStep)
-        for (int64_t i = c; i < c + kStep; ++i) mixed[i] = left[i] * (1 - share) + right[i] * share;
-    }
+  void mix(const float* blended, float* to, int64_t step) const {
+    loops_.mix_pixels({blended, run_, shares_, runs_, n_, to, step});
   }
 
   template <class T>
@@ -102,18 +111,15 @@ class Stretch {
       for (int64_t c = 0; c < length; ++c) to[c] = stored<T>(mixed[c]);
   }
 
-  // Where in the blended row an output pixel's neighbours are.
-  struct Neighbours {
-    int64_t left, right;
-    float share;
-  };
-
+  const TileLoops& loops_ = tile_loops();
   const Resizing& r_;
   const ResizeAxis x_;
   const int64_t channel_, n_;
   int64_t ox_ = 0, count_ = 0;     // output pixels
   int64_t first_ = 0, width_ = 0;  // input pixels
-  Neighbours pairs_[kMaxPixels];
+  int64_t runs_ = 0;
+  MixRun run_[kMaxPixels];  // in the blended row
+  MixShares shares_[kMaxPixels];
 };
 
 // Rows [begin, end) of all images. Channels last.
@@ -138,7 +144,7 @@ void resize_as(const Resizing& r, const void* input, void* output, ThreadPool& t
   const int64_t rows = r.out.batch * r.out.height;
   // A piece begins with finding each pixel's neighbours.
   const int64_t grain =
-      piece_size(rows, 32768.0 / static_cast<double>(r.out.width * r.out.channels));
+      piece_size(rows, 131072.0 / static_cast<double>(r.out.width * r.out.channels));
   parallel_loop(threads, rows, grain, [&](int64_t begin, int64_t end) {
     bilinear_rows(r, static_cast<const T*>(input), static_cast<T*>(output), begin, end);
   });

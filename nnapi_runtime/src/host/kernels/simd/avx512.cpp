@@ -112,6 +112,7 @@ struct Isa {
 }  // namespace
 }  // namespace nnapi::host
 
+#include "host/kernels/simd/mixed_pixels.h"
 #include "host/kernels/simd/real_loops.h"
 #include "host/kernels/simd/real_windows.h"
 #include "host/kernels/simd/softmax.h"
@@ -156,6 +157,7 @@ const TileLoops kAvx512Loops = {"avx512",
                                 winograd_inputs,
                                 winograd_outputs,
                                 real_windows,
+                                mix_pixels,
                                 softmax_rows,
                                 stretch_of<exponential>,
                                 stretch_of<logistic>,

@@ -173,6 +173,23 @@ struct WinogradOutputs {
   bool* finite;  // [tiles]: are all sums that the tile is made of?
 };
 
+// Pixels [begin, end) are mixtures of the two that begin at `a` and `b` of a row.
+struct MixRun {
+  int64_t a, b, begin, end;
+};
+struct MixShares {
+  float of_a, of_b;
+};
+// At least one run; together they are pixels from 0 on.
+struct PixelMixes {
+  const float* row;  // read up to a vector beyond its end
+  const MixRun* runs;
+  const MixShares* shares;  // by pixel
+  int64_t count, channels;  // runs
+  float* output;
+  int64_t output_step;  // from pixel to pixel
+};
+
 // Contiguous rows of softmax(beta * in).
 struct SoftmaxRows {
   const float* in;
@@ -193,6 +210,7 @@ struct TileLoops {
   void (*winograd_inputs)(const WinogradInputs&);
   void (*winograd_outputs)(const WinogradOutputs&);
   void (*real_windows)(const RealWindows&);
+  void (*mix_pixels)(const PixelMixes&);
   void (*softmax)(const SoftmaxRows&);
   // Of float32 numbers, as vector_loop.h has them.
   VectorFunction exponential, logistic, hyperbolic_tangent;
