@@ -127,10 +127,19 @@ void reduce(ThreadPool& pool, const Reduction& shape, const In* in, Out* out, Op
                     const In* base = in + shape.kept_offset(row) + start;
                     Carry carries[kBlock];
                     std::fill_n(carries, n, op.start());
+                    // Several at a time: carries are in memory meanwhile.
+                    std::array<const In*, 4> x;
+                    size_t held = 0;
                     shape.for_reduced([&](size_t offset) {
-                      const In* x = base + offset;
-                      for (size_t j = 0; j < n; ++j) carries[j] = Op::step(carries[j], x[j]);
+                      x[held++] = base + offset;
+                      if (held < x.size()) return;
+                      held = 0;
+                      for (size_t j = 0; j < n; ++j)
+                        for (size_t k = 0; k < x.size(); ++k)
+                          carries[j] = Op::step(carries[j], x[k][j]);
                     });
+                    for (size_t k = 0; k < held; ++k)
+                      for (size_t j = 0; j < n; ++j) carries[j] = Op::step(carries[j], x[k][j]);
                     Out* y = out + row * run + start;
                     for (size_t j = 0; j < n; ++j) y[j] = op.result(carries[j]);
                   }
