@@ -15,7 +15,8 @@ namespace {
 
 constexpr int64_t kMaxTaps = 1024;
 constexpr int64_t kMaxWindowRows = 16;  // of a window that several rows are summed with
-constexpr int64_t kRowsTogether = 4;    // whose inputs fit the first cache, block by block
+constexpr int64_t kRowsTogether = 8;    // whose inputs fit the first cache, block by block
+constexpr int64_t kWindowPieces = 4;    // at least, for the threads
 
 // Addresses of the input pixels that a strip of output pixels sees under each tap.
 template <class Element>
@@ -105,7 +106,9 @@ class DepthwisePlan final : public PackedPlan {
     const ImageRows in = rows_of(c_.in, const_cast<void*>(data.input)),
                     out = rows_of(c_.out, data.output);
     const double in_a_microsecond = (c_.quantised() ? 100e3 : 50e3) / static_cast<double>(row_work);
-    const int64_t together = in_pairs_ ? 2 : in_windows_ ? kRowsTogether : 1;
+    const int64_t in_windows =
+        std::clamp<int64_t>((rows + kWindowPieces - 1) / kWindowPieces, 1, kRowsTogether);
+    const int64_t together = in_pairs_ ? 2 : in_windows_ ? in_windows : 1;
     const int64_t grain = together * piece_size((rows + together - 1) / together,
                                                 in_a_microsecond / static_cast<double>(together));
     parallel_for(pool, rows, grain,

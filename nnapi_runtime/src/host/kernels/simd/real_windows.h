@@ -48,7 +48,8 @@ struct RealWindowBlock {
       int64_t at = ix, offset = ix * t.channels + c;
 #pragma GCC unroll 32
       for (int i = 0; i < (P - 1) * kStride + kWidth; ++i) {
-        if (at >= 0 && at < t.in_width) {
+        // Also not before the first: as unsigned numbers, those are large.
+        if (static_cast<uint64_t>(at) < static_cast<uint64_t>(t.in_width)) {
           const Reals input = load_channels(rows[ky] + offset);
 #pragma GCC unroll 8
           for (int p = 0; p < P; ++p)
