@@ -73,9 +73,7 @@ struct Tanh {
 struct HardSwish {
   static double of(double x) { return x * std::min(std::max(x + 3.0, 0.0), 6.0) / 6.0; }
   // A division would take longer than all the rest.
-  static float of(float x) {
-    return x * std::min(std::max(x + 3.0f, 0.0f), 6.0f) * (1.0f / 6.0f);
-  }
+  static float of(float x) { return x * std::min(std::max(x + 3.0f, 0.0f), 6.0f) * (1.0f / 6.0f); }
 };
 
 Status infer_logistic(const Node& node) {
