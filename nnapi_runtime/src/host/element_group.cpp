@@ -2,84 +2,75 @@
 
 #include <algorithm>
 #include <chrono>
+#include <numeric>
 
-#include "host/multiply_add.h"
 #include "host/piece_size.h"
 #include "host/thread_pool.h"
 
 namespace nnapi::host {
-namespace {
-
-// Blocks of several operands fit the first cache together.
-constexpr int64_t kBlock = 1024;            // elements
-constexpr int64_t kSlotBytes = kBlock * 4;  // the largest elements have 4 bytes
-
-}  // namespace
 
 ElementGroup::ElementGroup(const Model& model, const std::vector<Step>& steps,
                            const StepGroup& group, const std::vector<int8_t>& slots,
                            std::vector<ElementLoop>& loops)
     : last_step_(group.last) {
-  const auto place = [&](uint32_t operand) { return Place{operand, slots[operand]}; };
-  const auto is_read_from = [&](uint32_t operand, uint32_t first) {
-    for (uint32_t i = first; i <= group.last; ++i)
-      if (std::ranges::count(steps[i].operation->inputs, operand) != 0) return true;
-    return false;
-  };
-  double cost = 0.0;  // of an element, in pieces
-  for (uint32_t i = group.first; i <= group.last; ++i) {
+  const auto place = [&](uint32_t operand) { return OperandPlace{operand, slots[operand]}; };
+  for (uint32_t i = group.first; i <= group.last; ++i)
+    costs_.push_back(1.0 / static_cast<double>(loops[i].grain()));
+  for (uint32_t i = group.first; i <= group.last; i += members_.back().steps()) {
+    Member& member = members_.emplace_back();
+    auto formula = std::make_unique<const ElementFormula>(model, steps, i, group, slots);
+    if (formula->steps() > 1) {
+      member.formula = std::move(formula);
+      continue;
+    }
     const OperationNode& operation = *steps[i].operation;
-    const uint32_t a = operation.inputs[0], b = loops[i].is_binary() ? operation.inputs[1] : a;
-    Member member{std::move(loops[i]), place(a), place(b), place(operation.outputs[0]), 1};
-    if (i < group.last && member.out.slot != kNoSlot && !is_read_from(operation.outputs[0], i + 2))
-      if (ElementLoop both = multiply_add_loop(model, operation, *steps[i + 1].operation)) {
-        ++i;
-        member.loop = std::move(both);
-        member.out = place(steps[i].operation->outputs[0]);
-        member.steps = 2;
-      }
-    cost += 1.0 / static_cast<double>(member.loop.grain());
-    members_.push_back(std::move(member));
+    member.loop = std::move(loops[i]);
+    member.a = place(operation.inputs[0]);
+    member.b = member.loop.is_binary() ? place(operation.inputs[1]) : member.a;
+    member.out = place(operation.outputs[0]);
   }
-  count_ = static_cast<int64_t>(model.shapes().tensors[members_[0].out.operand].count());
-  blocks_per_piece_ = piece_size((count_ + kBlock - 1) / kBlock, 1.0 / (cost * kBlock));
+  const uint32_t output = steps[group.first].operation->outputs[0];
+  count_ = static_cast<int64_t>(model.shapes().tensors[output].count());
+  const double cost = std::accumulate(costs_.begin(), costs_.end(), 0.0);
+  blocks_per_piece_ = piece_size((count_ + BlockMemory::kElements - 1) / BlockMemory::kElements,
+                                 1.0 / (cost * BlockMemory::kElements));
 }
 
 void ElementGroup::run_member(const Member& member, int64_t begin, int64_t end,
-                              const Tensor* tensors, char* slots) {
-  const auto place = [&](const Place& at) -> ElementPlace {
-    if (at.slot == kNoSlot) return {static_cast<char*>(tensors[at.operand].data), 0};
-    return {slots + at.slot * kSlotBytes, begin};
-  };
-  member.loop.compute(begin, end, place(member.a), place(member.b), place(member.out));
+                              const BlockMemory& memory) {
+  if (member.formula)
+    member.formula->compute(begin, end, memory);
+  else
+    member.loop.compute(begin, end, memory[member.a], memory[member.b], memory[member.out]);
 }
 
-void ElementGroup::run_block(int64_t begin, int64_t end, const Tensor* tensors, char* slots) const {
-  for (const Member& member : members_) run_member(member, begin, end, tensors, slots);
-}
-
-void ElementGroup::time_block(int64_t begin, int64_t end, const Tensor* tensors, char* slots,
+void ElementGroup::time_block(int64_t begin, int64_t end, const BlockMemory& memory,
                               uint64_t* times) const {
+  const double* cost = costs_.data();
   auto start = Clock::now();
   for (const Member& member : members_) {
-    run_member(member, begin, end, tensors, slots);
+    run_member(member, begin, end, memory);
     const auto now = Clock::now();
-    const auto taken = static_cast<uint64_t>((now - start).count());
-    times = std::fill_n(times, member.steps, taken / member.steps);
+    const auto taken = static_cast<double>((now - start).count());
+    const double all = std::accumulate(cost, cost + member.steps(), 0.0);
+    for (uint32_t i = 0; i < member.steps(); ++i)
+      *times++ = static_cast<uint64_t>(taken * *cost++ / all);
     start = now;
   }
 }
 
 void ElementGroup::run(const Tensor* tensors, ThreadPool& pool, uint64_t* times) const {
+  constexpr int64_t kBlock = BlockMemory::kElements;
   parallel_for(pool, (count_ + kBlock - 1) / kBlock, blocks_per_piece_,
                [&](int64_t first, int64_t last) {
-                 alignas(64) char slots[kBlockSlots * kSlotBytes];
+                 alignas(64) char slots[kBlockSlots * BlockMemory::kSlotBytes];
                  for (int64_t block = first; block < last; ++block) {
                    const int64_t begin = block * kBlock, end = std::min(begin + kBlock, count_);
+                   const BlockMemory memory{tensors, slots, begin};
                    if (times && block == 0)
-                     time_block(begin, end, tensors, slots, times);
+                     time_block(begin, end, memory, times);
                    else
-                     run_block(begin, end, tensors, slots);
+                     for (const Member& member : members_) run_member(member, begin, end, memory);
                  }
                });
 }

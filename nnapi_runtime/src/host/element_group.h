@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
-#include "host/element_loop.h"
+#include "host/element_formula.h"
+#include "host/element_place.h"
 #include "host/step_groups.h"
 
 namespace nnapi::host {
@@ -20,23 +22,20 @@ class ElementGroup {
   void run(const Tensor* tensors, ThreadPool& pool, uint64_t* times) const;
 
  private:
-  struct Place {
-    uint32_t operand;
-    int8_t slot;
-  };
+  // One step by its loop, or several by a formula.
   struct Member {
     ElementLoop loop;
-    Place a, b, out;  // b is a where a step reads one tensor
-    uint32_t steps;   // that it is of
+    OperandPlace a, b, out;  // b is a where a step reads one tensor
+    std::unique_ptr<const ElementFormula> formula;
+    uint32_t steps() const { return formula ? formula->steps() : 1; }
   };
 
-  void run_block(int64_t begin, int64_t end, const Tensor* tensors, char* slots) const;
-  void time_block(int64_t begin, int64_t end, const Tensor* tensors, char* slots,
-                  uint64_t* times) const;
-  static void run_member(const Member& member, int64_t begin, int64_t end, const Tensor* tensors,
-                         char* slots);
+  static void run_member(const Member& member, int64_t begin, int64_t end,
+                         const BlockMemory& memory);
+  void time_block(int64_t begin, int64_t end, const BlockMemory& memory, uint64_t* times) const;
 
   std::vector<Member> members_;
+  std::vector<double> costs_;  // of each step, by element, in pieces
   uint32_t last_step_;
   int64_t count_, blocks_per_piece_;
 };

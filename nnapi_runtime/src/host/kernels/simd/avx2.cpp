@@ -71,6 +71,7 @@ struct Isa {
 }  // namespace
 }  // namespace nnapi::host
 
+#include "host/kernels/simd/formula.h"
 #include "host/kernels/simd/mixed_pixels.h"
 #include "host/kernels/simd/real_loops.h"
 #include "host/kernels/simd/real_windows.h"
@@ -117,7 +118,7 @@ const TileLoops kAvx2Loops = {"avx2",
                               stretch_of<exponential>,
                               stretch_of<logistic>,
                               stretch_of<hyperbolic_tangent>,
-                              multiply_add,
+                              formula,
                               nullptr,
                               nullptr,
                               nullptr,

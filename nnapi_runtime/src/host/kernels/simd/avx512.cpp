@@ -112,6 +112,7 @@ struct Isa {
 }  // namespace
 }  // namespace nnapi::host
 
+#include "host/kernels/simd/formula.h"
 #include "host/kernels/simd/mixed_pixels.h"
 #include "host/kernels/simd/real_loops.h"
 #include "host/kernels/simd/real_windows.h"
@@ -162,7 +163,7 @@ const TileLoops kAvx512Loops = {"avx512",
                                 stretch_of<exponential>,
                                 stretch_of<logistic>,
                                 stretch_of<hyperbolic_tangent>,
-                                multiply_add,
+                                formula,
                                 byte_strip<kStripPixels>,
                                 byte_row,
                                 real_row,

@@ -24,16 +24,5 @@ void stretch_of(const void*, const void* in, const void*, void* out, int64_t n) 
   if (i < n) Isa::store_part(y + i, function(Isa::template load_part<Reals>(x + i, n - i)), n - i);
 }
 
-void multiply_add(const void* f, const void* a, const void* b, void* out, int64_t n) {
-  const Reals number = all(*static_cast<const float*>(f));
-  const auto *x = static_cast<const float*>(a), *y = static_cast<const float*>(b);
-  auto* z = static_cast<float*>(out);
-  for (int64_t i = 0; i < n; i += kLanes) {
-    Reals product = load_some<Reals>(x + i, n - i) * load_some<Reals>(y + i, n - i);
-    Isa::keep_rounding(product);
-    store_some(z + i, product + number, n - i);
-  }
-}
-
 }  // namespace
 }  // namespace nnapi::host

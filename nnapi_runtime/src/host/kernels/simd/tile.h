@@ -198,6 +198,34 @@ struct SoftmaxRows {
   float beta;
 };
 
+// What a formula does to its running value. An operand has as many elements as the value, or is a
+// number; kClamp's are two numbers, the bounds.
+enum class FormulaCode : uint8_t {
+  kLoad,
+  kStore,
+  kAdd,
+  kSubtract,
+  kSubtractFrom,  // operand - value
+  kMultiply,
+  kDivide,
+  kDivideInto,  // operand / value
+  kAddNumber,
+  kSubtractNumber,
+  kSubtractFromNumber,
+  kMultiplyNumber,
+  kDivideNumber,
+  kDivideIntoNumber,
+  kClamp,
+  kExponential,
+  kLogistic,
+  kHyperbolicTangent,
+};
+
+struct FormulaStep {
+  FormulaCode code;
+  float* at;  // the operand
+};
+
 struct TileLoops {
   const char* name;
   int lanes, group;
@@ -214,8 +242,8 @@ struct TileLoops {
   void (*softmax)(const SoftmaxRows&);
   // Of float32 numbers, as vector_loop.h has them.
   VectorFunction exponential, logistic, hyperbolic_tangent;
-  // a * b, rounded, + *f.
-  VectorFunction multiply_add;
+  // For n elements.
+  void (*formula)(const FormulaStep* steps, int count, int64_t n);
   // Null where there are none:
   void (*byte_strip)(const StepStrip&);
   void (*byte_row)(const ByteRow&);
