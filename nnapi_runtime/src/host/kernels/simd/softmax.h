@@ -47,42 +47,62 @@ inline float largest_of_row(const float* x, int64_t size) {
   return across<larger>(largest);
 }
 
-// Returns the sum of the results.
-inline double exponentials(const float* x, float* y, int64_t size, float largest, float beta) {
+// The exponentials of one row, and on the way what waits for other rows' results: the row behind is
+// multiplied by its inverse, and the largest element of a row ahead is found.
+struct RowsUnderway {
+  const float *x, *ahead;
+  float *y, *behind;
+  float largest, inverse;
+};
+
+// Returns the sum of the row.
+template <bool kBehind>
+inline double exponentials(const RowsUnderway& r, int64_t size, float beta, Reals& largest_ahead) {
   constexpr int64_t kPiece = 4096;  // so few that their sum in float32 is as good as they are
   double sum = 0.0;
   for (int64_t first = 0; first < size; first += kPiece) {
     const int64_t end = first + kPiece < size ? first + kPiece : size;
     Reals lanes = {};
-    for (int64_t i = first; i < end; i += kLanes) {
-      const int64_t n = end - i;
-      const Reals result = exponential((load_some<Reals>(x + i, n) - largest) * beta);
-      store_some(y + i, result, n);
+    const auto take = [&](int64_t i, int64_t n) __attribute__((always_inline)) {
+      if constexpr (kBehind)
+        store_some(r.behind + i, load_some<Reals>(r.behind + i, n) * r.inverse, n);
+      const Reals result = exponential((load_some<Reals>(r.x + i, n) - r.largest) * beta);
+      store_some(r.y + i, result, n);
       lanes += n < kLanes ? first_lanes(result, n) : result;
+    };
+    int64_t i = first;
+    for (; i + kLanes <= end; i += kLanes) {
+      take(i, kLanes);
+      largest_ahead = larger(load<Reals>(r.ahead + i), largest_ahead);
     }
+    if (i < end) take(i, end - i);
     sum += static_cast<double>(across<sum_of>(lanes));
   }
   return sum;
 }
 
-// One row's largest element is known late, and so is its sum: several rows go through each stage
-// together, so that the processor has something to do meanwhile.
 void softmax_rows(const SoftmaxRows& t) {
-  constexpr int64_t kTogether = 16;
-  if (t.size == 0) return;
-  for (int64_t first = 0; first < t.rows; first += kTogether) {
-    const int64_t rows = t.rows - first < kTogether ? t.rows - first : kTogether;
-    const float* x = t.in + first * t.size;
-    float* y = t.out + first * t.size;
-    float largest[kTogether], inverse[kTogether];
-    for (int64_t r = 0; r < rows; ++r) largest[r] = largest_of_row(x + r * t.size, t.size);
-    for (int64_t r = 0; r < rows; ++r)
-      inverse[r] = static_cast<float>(
-          1.0 / exponentials(x + r * t.size, y + r * t.size, t.size, largest[r], t.beta));
-    for (int64_t r = 0; r < rows; ++r)
-      for (int64_t i = r * t.size, end = i + t.size; i < end; i += kLanes)
-        store_some(y + i, load_some<Reals>(y + i, end - i) * inverse[r], end - i);
+  constexpr int64_t kAhead = 2;  // rows, which gives the largest element time to arrive
+  if (t.size == 0 || t.rows == 0) return;
+  const auto row = [&](int64_t r) { return t.in + (r < t.rows ? r : t.rows - 1) * t.size; };
+  float largest[kAhead];
+  for (int64_t r = 0; r < kAhead; ++r) largest[r] = largest_of_row(row(r), t.size);
+  RowsUnderway now{};
+  for (int64_t r = 0; r < t.rows; ++r) {
+    now.x = row(r);
+    now.ahead = row(r + kAhead);
+    now.behind = now.y;
+    now.y = t.out + r * t.size;
+    now.largest = largest[r % kAhead];
+    const bool is_short = t.size < kLanes;
+    Reals ahead = is_short ? Reals{} : load<Reals>(now.ahead + t.size - kLanes);
+    const double sum = r == 0 ? exponentials<false>(now, t.size, t.beta, ahead)
+                              : exponentials<true>(now, t.size, t.beta, ahead);
+    largest[r % kAhead] = is_short ? largest_of_row(now.ahead, t.size) : across<larger>(ahead);
+    now.inverse = static_cast<float>(1.0 / sum);
   }
+  for (int64_t i = 0; i < t.size; i += kLanes)
+    store_some(now.y + i, load_some<Reals>(now.y + i, t.size - i) * now.inverse, t.size - i);
 }
 
 }  // namespace
