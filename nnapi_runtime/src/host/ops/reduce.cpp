@@ -2,10 +2,13 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <type_traits>
 
 #include "host/element_type.h"
 #include "host/float16.h"
+#include "host/kernels/choice.h"
 #include "host/kernels/reference/reduce.h"
+#include "host/kernels/simd/tile.h"
 #include "host/ops/axis.h"
 #include "host/quantization.h"
 
@@ -154,12 +157,32 @@ Reduction reduction_of(const Node& node) {
   return Reduction(node.in(kInput).shape, reduced);
 }
 
+// Sums of rows by the loops of the instruction set, all else by plain ones.
+template <class T, class Op>
+void reduce_real(const Node& node, const Reduction& shape, Op op) {
+  const T* in = node.in(kInput).as<T>();
+  T* out = node.out(0).as<T>();
+  if constexpr (std::is_same_v<Op, Sum<float>> || std::is_same_v<Op, Mean<float>>) {
+    if (use_fast_kernels() && shape.is_of_rows() && shape.reduced_count() != 0) {
+      const auto rows = static_cast<int64_t>(shape.kept_count()),
+                 size = static_cast<int64_t>(shape.reduced_count());
+      parallel_for(node.pool(), rows, piece_size(rows, 16384.0 / static_cast<double>(size)),
+                   [&](int64_t begin, int64_t end) {
+                     for (int64_t i = begin; i < end; ++i)
+                       out[i] = op.result(tile_loops().sum(in + i * size, size));
+                   });
+      return;
+    }
+  }
+  reduce(node.pool(), shape, in, out, op);
+}
+
 template <template <class> class Op>
 Status run_real(const Node& node, const Prepared*) {
   const Reduction shape = reduction_of(node);
   return with_element_type<float, Float16>(
       node, node.in(kInput).type, [&]<class T>(ElementType<T>) {
-        reduce(node.pool(), shape, node.in(kInput).as<T>(), node.out(0).as<T>(), Op<T>{});
+        reduce_real<T>(node, shape, Op<T>{});
       });
 }
 
@@ -169,12 +192,11 @@ Status run_mean(const Node& node, const Prepared*) {
   const int32_t zero_point = node.in(kInput).zero_point;
   return with_element_type<float, Float16, uint8_t, int8_t>(
       node, node.in(kInput).type, [&]<class T>(ElementType<T>) {
-        const T* in = node.in(kInput).as<T>();
-        T* out = node.out(0).as<T>();
         if constexpr (sizeof(T) == 1) {
-          reduce(node.pool(), shape, in, out, QuantisedMean<T>{count, zero_point});
+          reduce(node.pool(), shape, node.in(kInput).as<T>(), node.out(0).as<T>(),
+                 QuantisedMean<T>{count, zero_point});
         } else {
-          reduce(node.pool(), shape, in, out, Mean<T>{count});
+          reduce_real<T>(node, shape, Mean<T>{count});
         }
       });
 }

@@ -35,6 +35,8 @@ class Reduction {
 
   size_t run_size() const { return groups_[0].size; }
   bool run_is_reduced() const { return groups_[0].reduced; }
+  // Is every output that of one run?
+  bool is_of_rows() const { return run_is_reduced() && depth_ <= 2; }
 
   // Offset in the input of output run number `index`, counted over the kept groups but the run.
   size_t kept_offset(size_t index) const {

@@ -39,6 +39,11 @@ struct Isa {
     std::memcpy(to, &v, static_cast<size_t>(n) * sizeof(T));
   }
 
+  typedef double Doubles __attribute__((vector_size(32)));
+  static Doubles load_doubles(const float* from) {
+    return reinterpret_cast<Doubles>(_mm256_cvtps_pd(_mm_loadu_ps(from)));
+  }
+
   static Weights load_weights(const int8_t* p) {
     return reinterpret_cast<Weights>(
         _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
@@ -115,6 +120,7 @@ const TileLoops kAvx2Loops = {"avx2",
                               real_windows,
                               mix_pixels,
                               softmax_rows,
+                              sum,
                               stretch_of<exponential>,
                               stretch_of<logistic>,
                               stretch_of<hyperbolic_tangent>,

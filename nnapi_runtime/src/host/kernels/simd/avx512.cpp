@@ -52,6 +52,11 @@ struct Isa {
     return reinterpret_cast<V>(_mm_maskz_loadu_epi8(static_cast<__mmask16>((1u << n) - 1), from));
   }
 
+  typedef double Doubles __attribute__((vector_size(64)));
+  static Doubles load_doubles(const float* from) {
+    return reinterpret_cast<Doubles>(_mm512_cvtps_pd(_mm256_loadu_ps(from)));
+  }
+
   static Weights load_weights(const int8_t* p) {
     return reinterpret_cast<Weights>(_mm512_loadu_si512(p));
   }
@@ -160,6 +165,7 @@ const TileLoops kAvx512Loops = {"avx512",
                                 real_windows,
                                 mix_pixels,
                                 softmax_rows,
+                                sum,
                                 stretch_of<exponential>,
                                 stretch_of<logistic>,
                                 stretch_of<hyperbolic_tangent>,

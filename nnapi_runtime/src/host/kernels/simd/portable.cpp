@@ -28,6 +28,9 @@ struct Isa {
     std::memcpy(to, &v, static_cast<size_t>(n) * sizeof(T));
   }
 
+  typedef double Doubles __attribute__((vector_size(16)));
+  static Doubles load_doubles(const float* from) { return Doubles{from[0], from[1]}; }
+
   static Weights load_weights(const int8_t* p) {
     Narrow narrow;
     std::memcpy(&narrow, p, sizeof narrow);
@@ -88,6 +91,7 @@ const TileLoops kPortableLoops = {"portable",
                                   real_windows,
                                   mix_pixels,
                                   softmax_rows,
+                                  sum,
                                   stretch_of<exponential>,
                                   stretch_of<logistic>,
                                   stretch_of<hyperbolic_tangent>,

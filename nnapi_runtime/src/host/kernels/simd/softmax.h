@@ -2,31 +2,13 @@
 // general one is reference/softmax.h.
 #pragma once
 
-#include <utility>
-
 #include "host/kernels/simd/real_functions.h"
+#include "host/kernels/simd/sums.h"
 
 namespace nnapi::host {
 namespace {
 
 inline Reals larger(Reals a, Reals b) { return a > b ? a : b; }
-inline Reals sum_of(Reals a, Reals b) { return a + b; }
-
-// All lanes combined, in every lane: each with that `distance` lanes away, for half of them after
-// half.
-template <Reals (*combine)(Reals, Reals), int distance, int... lane>
-inline Reals across(Reals v, std::integer_sequence<int, lane...> lanes) {
-  const Reals once = combine(v, __builtin_shufflevector(v, v, (lane ^ distance)...));
-  if constexpr (distance == 1)
-    return once;
-  else
-    return across<combine, distance / 2>(once, lanes);
-}
-
-template <Reals (*combine)(Reals, Reals)>
-inline float across(Reals v) {
-  return across<combine, kLanes / 2>(v, std::make_integer_sequence<int, kLanes>{})[0];
-}
 
 // The first n lanes, and zeros.
 inline Reals first_lanes(Reals v, int64_t n) {
@@ -76,7 +58,7 @@ inline double exponentials(const RowsUnderway& r, int64_t size, float beta, Real
       largest_ahead = larger(load<Reals>(r.ahead + i), largest_ahead);
     }
     if (i < end) take(i, end - i);
-    sum += static_cast<double>(across<sum_of>(lanes));
+    sum += static_cast<double>(across<sum_of<Reals>>(lanes));
   }
   return sum;
 }

@@ -240,6 +240,7 @@ struct TileLoops {
   void (*real_windows)(const RealWindows&);
   void (*mix_pixels)(const PixelMixes&);
   void (*softmax)(const SoftmaxRows&);
+  double (*sum)(const float* x, int64_t n);  // carried in double
   // Of float32 numbers, as vector_loop.h has them.
   VectorFunction exponential, logistic, hyperbolic_tangent;
   // For n elements.

@@ -6,9 +6,10 @@
 // Isa has
 //   kLanes, kGroup, kRealRows, kStepRows   rows of tiles by the width of their panel in vectors
 //   kHalves                                is half a vector less work than a whole one?
-//   Reals, Ints
+//   Reals, Ints, Doubles                   the last of half as many lanes
 //   load_part<V>(from, n)                  the first n elements; the others are zero
 //   store_part(to, v, n)                   likewise
+//   load_doubles(from)                     of floats
 //   Weights, load_weights(p)               the weights of kLanes columns and one group
 //   inputs(p), inputs_end(p, n, depth)     one group of unsigned inputs, in every lane; the last n
 //                                          of a depth
