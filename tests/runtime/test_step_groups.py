@@ -114,10 +114,30 @@ POLYNOMIAL = (
     Step("ADD", 14, 3, activation=2),
 )
 
+# A row of numbers, a column, and a clamp; what is passed on once, and what is read again.
+NORMALISATION = (
+    Step("SUB", 0, 2),
+    Step("MUL", 4, 4),
+    Step("MUL", 4, 2),
+    Step("MUL", 1, 6),
+    Step("ADD", 7, 1, activation=3),
+    Step("LOGISTIC", 8, 8),
+    Step("SUB", 3, 9),
+    Step("DIV", 2, 10),
+    Step("DIV", 11, 5),
+    Step("TANH", 12, 12),
+    Step("RELU1", 13, 13),
+    Step("EXP", 14, 14),
+)
+
 
 @given(graphs())
 @example(Graph(37, 111, POLYNOMIAL, (11,)))
 @example(Graph(3, 5, POLYNOMIAL, (2, 4, 11)))
+@example(Graph(37, 111, NORMALISATION, (1, 11)))
+@example(Graph(23, 200, NORMALISATION, (0, 5, 11)))
+@example(Graph(5, 63, NORMALISATION, (11,)))
+@example(Graph(3, 1500, NORMALISATION, (11,)))
 @example(Graph(37, 111, tuple(fan(12)), (25,)))
 @example(Graph(1, 1, (Step("EXP", 0, 0), Step("NEG", 4, 0)), (1,)))
 def test_groups_compute_what_their_steps_do(graph: Graph) -> None:
