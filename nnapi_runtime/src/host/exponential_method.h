@@ -29,7 +29,8 @@ struct PlainNumbers {
   }
 };
 
-// The method and coefficients of Cephes (S. Moshier): exp(x) = 2^n * exp(r), |r| <= ln(2) / 2.
+// The method of Cephes (S. Moshier): exp(x) = 2^n * exp(r), |r| <= ln(2) / 2. The polynomial is one
+// degree shorter (weighted minimax), which adds an error of 2^-28.
 template <class Real, class Numbers>
 [[gnu::always_inline]] inline Real exponential_of(Real x) {
   // Beyond these the result is 0 or infinite.
@@ -40,10 +41,9 @@ template <class Real, class Numbers>
   const Real r = x - n * 0.693359375f - n * -2.12194440e-4f;
   // In pairs, which wait less for each other than one term after the other.
   const Real square = r * r;
-  const Real fourth = r * 1.9875691500e-4f + 1.3981999507e-3f;
-  const Real second = r * 8.3334519073e-3f + 4.1665795894e-2f;
-  const Real zeroth = r * 1.6666665459e-1f + 5.0000001201e-1f;
-  const Real p = (fourth * square + second) * square + zeroth;
+  const Real second = r * 8.3687454462e-3f + 4.1668388993e-2f;
+  const Real zeroth = r * 1.6666521132e-1f + 4.9999994040e-1f;
+  const Real p = (square * 1.3814540580e-3f + second) * square + zeroth;
   return Numbers::scale(p * square + (r + 1.0f), n);
 }
 
