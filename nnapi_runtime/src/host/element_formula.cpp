@@ -35,8 +35,7 @@ const Simple* find_simple(const OperationNode& operation) {
       {ANEURALNETWORKS_LOGISTIC, kLogistic, kLogistic, false, false},
       {ANEURALNETWORKS_TANH, kHyperbolicTangent, kHyperbolicTangent, false, false},
   };
-  const auto* found =
-      std::ranges::find(kAll, operation.entry->operation->code, &Simple::operation);
+  const auto* found = std::ranges::find(kAll, operation.entry->operation->code, &Simple::operation);
   return found == std::end(kAll) ? nullptr : found;
 }
 
@@ -65,9 +64,8 @@ class ElementFormula::Writer {
       return false;
     uint32_t start = operation.inputs[0],
              other = simple->has_operand ? operation.inputs[1] : kNoOperand;
-    const bool reversed =
-        other != kNoOperand && start != value_ &&
-        (other == value_ || tensor(start).count() != tensor(output).count());
+    const bool reversed = other != kNoOperand && start != value_ &&
+                          (other == value_ || tensor(start).count() != tensor(output).count());
     if (reversed) std::swap(start, other);
     Extent extent = kWhole;
     if (tensor(start).count() != tensor(output).count() ||
@@ -82,9 +80,8 @@ class ElementFormula::Writer {
     } else if (simple->code != FormulaCode::kClamp) {
       put(simple->code, output, kWhole);
     }
-    const int32_t activation = simple->has_activation
-                                   ? *tensor(operation.inputs[2]).as<int32_t>()
-                                   : simple->activation;
+    const int32_t activation =
+        simple->has_activation ? *tensor(operation.inputs[2]).as<int32_t>() : simple->activation;
     if (activation != ANEURALNETWORKS_FUSED_NONE) {
       const ClampRange<float> range = activation_range(activation);
       put(FormulaCode::kClamp, output, kWhole);

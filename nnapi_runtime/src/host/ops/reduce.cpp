@@ -181,9 +181,8 @@ template <template <class> class Op>
 Status run_real(const Node& node, const Prepared*) {
   const Reduction shape = reduction_of(node);
   return with_element_type<float, Float16>(
-      node, node.in(kInput).type, [&]<class T>(ElementType<T>) {
-        reduce_real<T>(node, shape, Op<T>{});
-      });
+      node, node.in(kInput).type,
+      [&]<class T>(ElementType<T>) { reduce_real<T>(node, shape, Op<T>{}); });
 }
 
 Status run_mean(const Node& node, const Prepared*) {
