@@ -10,66 +10,57 @@
 
 namespace nnapi::host {
 
-class Pieces {
- public:
+struct Work {
   using Body = void (*)(void* context, int64_t begin, int64_t end);
-  static constexpr int kMaxThreads = 256;
+  Body body;
+  void* context;
+  int64_t count, grain;
 
-  void set(int64_t count, int64_t grain, Body body, void* context, int threads) {
-    count_ = count;
-    grain_ = grain;
-    body_ = body;
-    context_ = context;
-    threads_ = threads;
-    const int64_t pieces = number_of(count, grain);
-    for (int i = 0; i < threads; ++i) {
-      const int64_t begin = pieces / threads * i + std::min<int64_t>(pieces % threads, i);
-      const int64_t size = pieces / threads + (i < pieces % threads ? 1 : 0);
-      stretches_[i].begin = begin;
-      stretches_[i].end.store(begin + size, std::memory_order_relaxed);
-      stretches_[i].left.store(size, std::memory_order_relaxed);
-    }
+  int64_t pieces() const { return count / grain + (count % grain != 0 ? 1 : 0); }
+  void compute(int64_t piece) const {
+    const int64_t begin = piece * grain;
+    body(context, begin, begin + std::min(grain, count - begin));
+  }
+};
+
+// What one thread begins with.
+class Stretch {
+ public:
+  // Part `number` of `parts`. While no thread works on it.
+  void set(const Work& work, int number, int parts) {
+    work_ = work;
+    const int64_t pieces = work.pieces(), longer = pieces % parts;
+    const int64_t size = pieces / parts + (number < longer ? 1 : 0);
+    next_ = pieces / parts * number + std::min<int64_t>(longer, number);
+    end_.store(next_ + size, std::memory_order_relaxed);
+    left_.store(size, std::memory_order_release);
+    is_single_ = size <= 1;
   }
 
-  // What thread `self` does, of `threads`. Returns when no piece is left to begin with.
-  void work(int self) {
-    Stretch& own = stretches_[self];
-    while (own.take()) compute(own.begin++);
-    for (int i = 1; i < threads_; ++i) {
-      Stretch& other = stretches_[(self + i) % threads_];
-      while (other.take()) compute(other.end.fetch_sub(1, std::memory_order_relaxed) - 1);
-    }
+  // By the thread that it belongs to.
+  void compute() {
+    while (take()) work_.compute(next_++);
   }
-
-  static int64_t number_of(int64_t count, int64_t grain) {
-    return count / grain + (count % grain != 0 ? 1 : 0);
+  // From its end on, by another thread of the same work.
+  void help() {
+    while (take()) work_.compute(end_.fetch_sub(1, std::memory_order_relaxed) - 1);
   }
+  // Then the others have hardly more, and looking for it takes longer than it may save.
+  bool is_single() const { return is_single_; }
 
  private:
-  // Pieces [begin, end) are still to do, once those that were taken and are not yet counted off
-  // are. Only its own thread moves `begin`.
-  struct alignas(64) Stretch {
-    std::atomic<int64_t> left{0};
-    std::atomic<int64_t> end{0};
-    int64_t begin = 0;
-
-    // Is there a piece, which is the caller's then?
-    bool take() {
-      return left.load(std::memory_order_relaxed) > 0 &&
-             left.fetch_sub(1, std::memory_order_relaxed) > 0;
-    }
-  };
-
-  void compute(int64_t piece) const {
-    const int64_t begin = piece * grain_;
-    body_(context_, begin, begin + std::min(grain_, count_ - begin));
+  // Is there a piece, which is the caller's then?
+  bool take() {
+    return left_.load(std::memory_order_relaxed) > 0 &&
+           left_.fetch_sub(1, std::memory_order_acquire) > 0;
   }
 
-  int64_t count_ = 0, grain_ = 1;
-  Body body_ = nullptr;
-  void* context_ = nullptr;
-  int threads_ = 0;
-  Stretch stretches_[kMaxThreads];
+  // Pieces from next_ to end_ are still to do, once those that were taken and are not yet counted
+  // off are. Only its own thread moves next_.
+  Work work_;
+  std::atomic<int64_t> left_{0}, end_{0};
+  int64_t next_ = 0;
+  bool is_single_ = false;
 };
 
 }  // namespace nnapi::host

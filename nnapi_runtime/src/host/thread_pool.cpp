@@ -8,14 +8,13 @@
 #include <exception>
 #include <thread>
 
-#include "host/pieces.h"
 #include "host/thread_limit.h"
 #include "host/worker.h"
 
 namespace nnapi::host {
 namespace {
 
-constexpr int kMaxThreads = Pieces::kMaxThreads;
+constexpr int kMaxThreads = 256;
 
 thread_local bool t_inside = false;  // this thread is computing a piece already
 thread_local int t_limit = 0;        // 0: none
@@ -37,12 +36,15 @@ class Workers {
 
   // What is done by the caller and at most `helpers` more: all pieces, on return. Workers that have
   // not woken up when the last piece is taken are not waited for.
-  void run(int64_t count, int64_t grain, ThreadPool::Body body, void* context, int helpers) {
+  void run(const Work& work, int helpers) {
     helpers = make(helpers);
-    pieces_.set(count, grain, body, context, helpers + 1);
-    for (int i = 0; i < helpers; ++i) workers_[i]->call();
+    const int threads = helpers + 1;
+    if (threads_ != threads) threads_ = threads;
+    own_.set(work, 0, threads);
+    for (int i = 0; i < helpers; ++i) workers_[i]->call(work, i + 1, threads);
     t_inside = true;
-    pieces_.work(0);
+    own_.compute();
+    help_others(0);
     t_inside = false;
     for (int i = 0; i < helpers; ++i) workers_[i]->join();
   }
@@ -54,7 +56,9 @@ class Workers {
       try {
         workers_[made_] = new Worker([this, self = made_ + 1] {
           t_inside = true;
-          pieces_.work(self);
+          Stretch& own = stretch(self);
+          own.compute();
+          if (!own.is_single()) help_others(self);
         });
       } catch (const std::exception&) {
         return made_;
@@ -63,10 +67,17 @@ class Workers {
     return wanted;
   }
 
+  Stretch& stretch(int thread) { return thread == 0 ? own_ : workers_[thread - 1]->stretch(); }
+
+  void help_others(int self) {
+    for (int i = 1; i < threads_; ++i) stretch((self + i) % threads_).help();
+  }
+
   std::atomic<bool> busy_{false};
+  alignas(64) Stretch own_;  // the caller's
+  alignas(64) int threads_ = 0;
   int made_ = 0;
   Worker* workers_[kMaxThreads] = {};
-  Pieces pieces_;
 };
 
 // Never destroyed: its threads may be waiting while the process ends. A forked child has no threads
@@ -104,11 +115,11 @@ void ThreadPool::run(int64_t count, int64_t grain, Body body, void* context) {
   if (count <= 0) return;
   grain = std::clamp<int64_t>(grain, 1, count);
   if (count > grain && !t_inside) {
-    const int64_t pieces = Pieces::number_of(count, grain);
-    const int helpers = static_cast<int>(std::min<int64_t>(pieces, size()) - 1);
+    const Work work{body, context, count, grain};
+    const int helpers = static_cast<int>(std::min<int64_t>(work.pieces(), size()) - 1);
     Workers& pool = workers();
     if (helpers > 0 && pool.acquire()) {
-      pool.run(count, grain, body, context, helpers);
+      pool.run(work, helpers);
       return pool.release();
     }
   }

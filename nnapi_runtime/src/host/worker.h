@@ -1,5 +1,6 @@
-// A thread that helps when it is called. Calling one that is still watching costs a store; only one
-// that has gone to sleep must be woken by the system.
+// A thread that helps when it is called. Calling one that is still watching costs a store: what it
+// is to do lies beside that in the same cache line. Only one that has gone to sleep must be woken
+// by the system.
 #pragma once
 
 #include <sched.h>
@@ -8,6 +9,8 @@
 #include <condition_variable>
 #include <mutex>
 #include <thread>
+
+#include "host/pieces.h"
 
 namespace nnapi::host {
 
@@ -19,21 +22,26 @@ class alignas(64) Worker {
     thread_.detach();
   }
 
-  void call() {
-    caller_cpu_.store(sched_getcpu(), std::memory_order_relaxed);
+  // What it is called for, and what is left of that.
+  Stretch& stretch() { return stretch_; }
+
+  // For part `number` of `parts`.
+  void call(const Work& work, int number, int parts) {
+    note_cpu(caller_cpu_);
+    stretch_.set(work, number, parts);
     if (state_.exchange(State::kCalled, std::memory_order_acq_rel) == State::kAsleep) wake();
   }
 
   // Returns when it has done what it was called for; or at once if it has not begun, and then it
   // does not begin.
   void join() {
-    State state = State::kCalled;
-    if (state_.compare_exchange_strong(state, State::kIdle, std::memory_order_acq_rel)) return;
+    // Looks before it writes, which would take the line from a worker in the middle of its work.
+    if (state_.load(std::memory_order_acquire) == State::kCalled &&
+        moves(State::kCalled, State::kIdle))
+      return;
     const auto is_idle = [this] { return state_.load(std::memory_order_acquire) == State::kIdle; };
     if (watch_for(is_idle, own_cpu_)) return;
-    state = State::kWorking;
-    if (state_.compare_exchange_strong(state, State::kAwaited, std::memory_order_acq_rel))
-      sleep_while(State::kAwaited);
+    if (moves(State::kWorking, State::kAwaited)) sleep_while(State::kAwaited);
   }
 
  private:
@@ -45,23 +53,30 @@ class alignas(64) Worker {
     kAsleep,
   };
 
+  bool moves(State from, State to) {
+    return state_.compare_exchange_strong(from, to, std::memory_order_acq_rel,
+                                          std::memory_order_relaxed);
+  }
+
   template <class F>
   [[noreturn]] void serve(F work) {
+    // Each look is an attempt to begin: the line then comes in a state in which it can be written.
+    const auto begins = [this] { return moves(State::kCalled, State::kWorking); };
     for (;;) {
-      const auto is_called = [this] {
-        return state_.load(std::memory_order_relaxed) == State::kCalled;
-      };
-      State state = State::kIdle;
-      if (!watch_for(is_called, caller_cpu_) &&
-          state_.compare_exchange_strong(state, State::kAsleep, std::memory_order_acq_rel))
-        sleep_while(State::kAsleep);
-      state = State::kCalled;
-      if (!state_.compare_exchange_strong(state, State::kWorking, std::memory_order_acq_rel))
+      if (!watch_for(begins, caller_cpu_)) {
+        if (moves(State::kIdle, State::kAsleep)) sleep_while(State::kAsleep);
         continue;
-      own_cpu_.store(sched_getcpu(), std::memory_order_relaxed);
+      }
+      note_cpu(own_cpu_);
       work();
       if (state_.exchange(State::kIdle, std::memory_order_acq_rel) == State::kAwaited) wake();
     }
+  }
+
+  // Mostly it is the same as before, and the line that the other thread reads stays as it is.
+  static void note_cpu(std::atomic<int>& cpu) {
+    const int now = sched_getcpu();
+    if (cpu.load(std::memory_order_relaxed) != now) cpu.store(now, std::memory_order_relaxed);
   }
 
   // Looks for some tens of microseconds whether the condition comes to hold: being woken takes as
@@ -94,8 +109,10 @@ class alignas(64) Worker {
 
   static constexpr int kWatches = 4096;
 
+  [[no_unique_address]] Stretch stretch_;
   std::atomic<State> state_{State::kIdle};
-  std::atomic<int> caller_cpu_{-1}, own_cpu_{-1};  // where they were last seen
+  alignas(64) std::atomic<int> caller_cpu_{-1};  // where they were last seen
+  std::atomic<int> own_cpu_{-1};
   std::mutex mutex_;
   std::condition_variable changed_;
   std::thread thread_;
