@@ -1,5 +1,6 @@
 #include "host/kernels/depthwise_plan.h"
 #include "host/kernels/grid_plan.h"
+#include "host/kernels/single_row_plan.h"
 #include "host/kernels/spread_plan.h"
 #include "host/kernels/winograd_plan.h"
 
@@ -10,7 +11,8 @@ std::unique_ptr<ConvolutionPlan> plan_convolution(const Convolution& c, const vo
   if (c.out.count() == 0) return nullptr;
   if (weights)
     if (auto spread = plan_spreading(c, weights, bias)) return spread;
-  std::unique_ptr<PackedPlan> plan = plan_depthwise(c);
+  std::unique_ptr<PackedPlan> plan = plan_single_row(c);
+  if (!plan) plan = plan_depthwise(c);
   if (!plan && weights) plan = plan_winograd(c);
   if (!plan) plan = plan_grids(c);
   if (!plan || !plan->finish(weights, bias)) return nullptr;

@@ -20,7 +20,7 @@ int64_t column_bytes(const Convolution& c, const TileLoops& loops, const Grid& g
 
 }  // namespace
 
-Panels::Panels(const Convolution& c, const TileLoops& loops, const Grid& grid)
+Panels::Panels(const Convolution& c, const TileLoops& loops, const Grid& grid, int64_t multiple)
     : c_(c), loops_(loops), grid_(grid), groups_(c.groups), columns_(c.group_out()) {
   const int64_t vectors = (columns_ + loops.lanes - 1) / loops.lanes, half = loops.lanes / 2;
   const bool ends_in_half = loops.halves && vectors * loops.lanes - columns_ >= half;
@@ -29,7 +29,8 @@ Panels::Panels(const Convolution& c, const TileLoops& loops, const Grid& grid)
   used_bytes_ = bytes * static_cast<size_t>(width);
   group_bytes_ = AlignedBytes::round_up(used_bytes_);
   const int64_t most = c.quantised() ? loops.step_vectors : loops.real_vectors;
-  const int64_t count = (vectors + most - 1) / most;
+  int64_t count = (vectors + most - 1) / most;
+  if (count > 1) count = std::min(round_up(count, multiple), vectors);
   // Where not all panels are alike, the wider ones lie evenly among the others.
   for (int64_t panel = 0; panel < count; ++panel) {
     const int64_t first = panel * vectors / count, next = (panel + 1) * vectors / count;

@@ -12,10 +12,10 @@
 namespace nnapi::host {
 
 // How the output channels of one group are cut into panels: as few as the loops allow, of nearly
-// the same width.
+// the same width. Where there are several, their number can be made a multiple of `multiple`.
 class Panels {
  public:
-  Panels(const Convolution& c, const TileLoops& loops, const Grid& grid);
+  Panels(const Convolution& c, const TileLoops& loops, const Grid& grid, int64_t multiple = 1);
 
   // One panel of a group.
   struct Panel {
