@@ -12,7 +12,7 @@ from nnapi_runtime.errors import ArgumentError
 from nnapi_runtime.tensors import Array
 
 
-class Bound:
+class Bound(BoundRun):
     """Fill ``inputs``, call it, and read ``outputs``, which the next call overwrites.
 
     All are arrays of torch's shapes that lie in memory as NNAPI has them: channels last, for an image. Threads need a
@@ -30,10 +30,7 @@ class Bound:
         results = [_place(crossing, "output") for crossing in outputs]
         self.inputs: tuple[Array, ...] = tuple(map(_as_in_torch, inputs, given))
         self.outputs: tuple[Array, ...] = tuple(map(_as_in_torch, outputs, results))
-        self._run = BoundRun(executor, given, results)
-
-    def __call__(self) -> None:
-        self._run()
+        super().__init__(executor, given, results)
 
 
 def _place(crossing: BorderCrossing, role: str) -> Array:
