@@ -91,8 +91,13 @@ inline Bytes to_steps(Ints sums, const void* factors, const StepOutput& out) {
 struct TileCut {
   int tiles, rows, taller;  // the first `taller` have one row more
 
-  TileCut(int pixels, int most)
-      : tiles((pixels + most - 1) / most), rows(pixels / tiles), taller(pixels % tiles) {}
+  // Dividing takes as long as many a small tile's sums.
+  TileCut(int pixels, int most) : tiles(1), rows(pixels), taller(0) {
+    if (pixels <= most) return;
+    tiles = (pixels + most - 1) / most;
+    rows = pixels / tiles;
+    taller = pixels % tiles;
+  }
 };
 
 }  // namespace
