@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "host/kernels/aligned_bytes.h"
+#include "host/large_pages.h"
 
 namespace nnapi::host {
 namespace {
@@ -29,11 +30,17 @@ PackingScope::~PackingScope() { current = outer_; }
 PackedSequence* packing_sequence() { return current; }
 
 PackedBytes allocate_packed(size_t bytes, char** writable) {
-  auto memory = std::make_shared<AlignedBytes>(bytes);
-  *writable = memory->get();
+  std::shared_ptr<char> memory;
+  if (bytes >= kWorthLargePages) {
+    memory = allocate_in_large_pages(bytes);
+  } else {
+    auto aligned = std::make_shared<AlignedBytes>(bytes);
+    memory = {aligned, aligned->get()};
+  }
   // Gaps between a plan's parts are compared and written to caches, too.
-  std::memset(*writable, 0, bytes);
-  return {memory, memory->get()};
+  std::memset(memory.get(), 0, bytes);
+  *writable = memory.get();
+  return memory;
 }
 
 }  // namespace nnapi::host
