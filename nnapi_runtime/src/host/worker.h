@@ -79,9 +79,10 @@ class alignas(64) Worker {
     if (cpu.load(std::memory_order_relaxed) != now) cpu.store(now, std::memory_order_relaxed);
   }
 
-  // Looks for some tens of microseconds whether the condition comes to hold: being woken takes as
-  // long, and mostly it comes sooner. Not on the processor of the thread that is waited for, which
-  // could not run meanwhile.
+  // Looks for about half a millisecond whether the condition comes to hold: mostly it comes sooner,
+  // also after the many small steps of a recurrent layer, and being woken takes some ten
+  // microseconds. Not on the processor of the thread that is waited for, which could not run
+  // meanwhile.
   template <class Condition>
   static bool watch_for(Condition condition, const std::atomic<int>& other_cpu) {
     for (int i = 0; i < kWatches; ++i) {
@@ -107,7 +108,7 @@ class alignas(64) Worker {
     changed_.notify_one();
   }
 
-  static constexpr int kWatches = 4096;
+  static constexpr int kWatches = 20000;
 
   [[no_unique_address]] Stretch stretch_;
   std::atomic<State> state_{State::kIdle};
