@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "host/alike_steps.h"
 #include "host/arena_layout.h"
 #include "host/element_group.h"
 #include "host/element_loop.h"
@@ -81,6 +82,7 @@ Status Program::prepare_steps(const Deadline& deadline, std::vector<ElementLoop>
   loops->resize(steps_.size());
   std::vector<Tensor> tensors = model_->shapes().tensors;
   NodeTable nodes(*model_, tensors.data(), relaxed_);
+  AlikeSteps alike(*model_);
   for (size_t i = 0; i < steps_.size(); ++i) {
     Step& step = steps_[i];
     if (has_passed(deadline))
@@ -90,7 +92,7 @@ Status Program::prepare_steps(const Deadline& deadline, std::vector<ElementLoop>
     if (!step.fixed) continue;
     const Node& node = nodes[step.number];
     nodes.clear_message();
-    if (step.implementation->prepare) step.prepared = step.implementation->prepare(node);
+    step.prepared = alike.prepare(*step.operation, node);
     if (nodes.message()[0] != '\0')
       return refuse(*step.operation, step.number, "%s", nodes.message());
     if (node.out(0).count() != 0 && is_one_loop(*step.implementation, *model_, *step.operation))

@@ -35,7 +35,7 @@ struct Step {
   const Operation* implementation;
   // Output shapes and `prepared` hold for every execution whose inputs have the declared shapes.
   bool fixed = false;
-  std::unique_ptr<Prepared> prepared;
+  std::shared_ptr<const Prepared> prepared;  // alike steps share it
   size_t scratch_offset = 0;
   // Of the first step of a group.
   std::unique_ptr<const ElementGroup> group;
