@@ -28,6 +28,16 @@ struct StepColumns {
     for (int v = 0; v < kWhole; ++v) whole[v] += term;
     if constexpr (kHalf) half += term;
   }
+  [[gnu::always_inline]] void add(const StepColumns& other) {
+#pragma GCC unroll 16
+    for (int v = 0; v < kWhole; ++v) whole[v] += other.whole[v];
+    if constexpr (kHalf) half += other.half;
+  }
+  [[gnu::always_inline]] void clear() {
+#pragma GCC unroll 16
+    for (int v = 0; v < kWhole; ++v) whole[v] = Ints{};
+    if constexpr (kHalf) half = HalfInts{};
+  }
   // All vectors whole.
   [[gnu::always_inline]] void widen() {
     if constexpr (kHalf) whole[V - 1] = widened(half);
@@ -56,8 +66,8 @@ template <int R, int V, bool kHalf, class Inputs>
   }
 }
 
-// Output pixels [first, first + R) times the panel, which is V vectors wide.
-// `soon` is memory that will be needed soon, as in real_loops.h.
+// Output pixels [first, first + R) times the panel, which is V vectors wide. Where the sums are
+// few, there are several of each, as in real_loops.h; `soon` is memory that will be needed soon.
 template <bool kEven, int R, int V, bool kHalf>
 void step_tile(const StepTiles& t, int first, const char* soon) {
   using Sum = StepColumns<V, kHalf>;
@@ -74,13 +84,35 @@ void step_tile(const StepTiles& t, int first, const char* soon) {
   const auto* w = reinterpret_cast<const int8_t*>(factors + Sum::kWidth * sizeof(float));
   const typename Isa::Weights flips = Isa::flips(t.flip);
   constexpr int64_t kStep = Sum::kWidth * Isa::kGroup;
+  constexpr int U = R * V >= 4 ? 1 : 4;
   const int64_t whole = t.depth / Isa::kGroup * Isa::kGroup;
   Pixels<const uint8_t> inputs = t.inputs.template after<kEven>(first);
   for (int64_t tap = 0; tap < t.taps; ++tap, inputs.table += kEven ? 0 : t.input_step) {
     const uint8_t* x[R];
 #pragma GCC unroll 16
     for (int r = 0; r < R; ++r) x[r] = inputs.template at<kEven>(r) + t.first_channel;
-    for (int64_t k = 0; k < whole; k += Isa::kGroup, w += kStep) {
+    int64_t k = 0;
+    if constexpr (U > 1) {
+      Sum more[U - 1][R];
+#pragma GCC unroll 4
+      for (int u = 1; u < U; ++u)
+#pragma GCC unroll 16
+        for (int r = 0; r < R; ++r) more[u - 1][r].clear();
+      for (; k + U * Isa::kGroup <= whole; k += U * Isa::kGroup, w += U * kStep) {
+#pragma GCC unroll 4
+        for (int u = 0; u < U; ++u)
+          add_group(
+              u == 0 ? sum : more[u - 1], w + u * kStep,
+              flips, [&](int r) __attribute__((always_inline)) {
+                return Isa::inputs(x[r] + k + u * Isa::kGroup);
+              });
+      }
+#pragma GCC unroll 4
+      for (int u = 1; u < U; ++u)
+#pragma GCC unroll 16
+        for (int r = 0; r < R; ++r) sum[r].add(more[u - 1][r]);
+    }
+    for (; k < whole; k += Isa::kGroup, w += kStep) {
       if constexpr (R * V >= 12) {
         __builtin_prefetch(soon);
         soon += kLanes * Isa::kGroup;
