@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack
 from ctypes import byref, c_uint32, c_uint64, c_void_p
 from pathlib import Path
 
@@ -134,6 +135,27 @@ def test_a_reusable_execution_computes_again(compilation: c_void_p) -> None:
             good("Execution_compute", run)
             assert np.array_equal(total, x + Y)
         assert set_input(run, 0, X) == "BAD_STATE"
+
+
+def test_reusable_executions_take_turns(compilation: c_void_p) -> None:
+    """Each keeps its own arguments, wherever they lie, though one frame after the other serves all of them."""
+    arrays = []
+    with ExitStack() as stack:
+        for number in range(3):
+            misplaced = np.zeros(36, "u1")[2:18].view("f4")
+            x, total = misplaced if number == 1 else np.zeros(4, "f4"), np.zeros(4, "f4")
+            run = stack.enter_context(c_api.execution(compilation))
+            good("Execution_setReusable", run, True)
+            assert {set_input(run, 0, x), set_input(run, 1, Y), set_output(run, 0, total)} == {
+                "NO_ERROR"
+            }
+            arrays.append((run, x, total))
+        for factor, number in enumerate([0, 0, 1, 1, 0, 2, 2, 2, 1, 0, 0]):
+            run, x, total = arrays[number]
+            x[:] = factor * X
+            good("Execution_compute", run)
+            assert np.array_equal(total, factor * X + Y)
+            assert output_dims(run) == ("NO_ERROR", (4,))
 
 
 @pytest.mark.parametrize("size", [0, 12, 20])

@@ -1,6 +1,7 @@
 #include "host/execution.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstring>
 
@@ -22,10 +23,16 @@ bool is_as_announced(const Dimensions& announced, const Shape& result) {
   return true;
 }
 
+uint64_t next_number() {
+  static std::atomic<uint64_t> last{0};
+  return ++last;
+}
+
 }  // namespace
 
 Execution::Execution(std::shared_ptr<const Compilation> compilation)
-    : compilation_(std::move(compilation)),
+    : number_(next_number()),
+      compilation_(std::move(compilation)),
       inputs_(compilation_->model().inputs().size()),
       outputs_(compilation_->model().outputs().size()) {}
 
@@ -149,9 +156,15 @@ Status Execution::run(uint64_t duration, Failure* failure) {
   }
   const ThreadLimit limit(compilation_->num_threads());
   FrameLease frame(program);
+  if (frame->is_bound_to(number_)) {
+    const Status status = frame->run_again(context);
+    if (status != kOk) *failure = frame->failure();
+    return status;
+  }
   if (Status status = bind(*frame, failure)) return status;
   const Status status = frame->run(context);
   if (status != kOk) *failure = frame->failure();
+  if (status == kOk && reusable_ && arguments_stay()) frame->stay_bound_to(number_);
   return collect(*frame, status, failure);
 }
 

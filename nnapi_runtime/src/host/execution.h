@@ -82,6 +82,9 @@ class Execution {
                     bool may_be_unknown, Dimensions* dimensions) const;
   Status check_length(Role role, uint32_t index, const Dimensions& dimensions, size_t length) const;
 
+  // Are they where they were at the last computation, whatever happens meanwhile?
+  bool arguments_stay() const;
+
   Status check_preparing(const char* function) const;
   Status check_explicit_device(const char* function) const;
   Status check_output(const char* function, uint32_t index) const;
@@ -90,6 +93,7 @@ class Execution {
   Status collect(Frame& frame, Status status, Failure* failure);
   Status end(Status status, Failure failure);
 
+  const uint64_t number_;  // no other execution's
   std::shared_ptr<const Compilation> compilation_;
   std::vector<Argument> inputs_, outputs_;
   bool any_argument_ = false;

@@ -1,4 +1,6 @@
 // The arguments of an execution: what the client may give, and when.
+#include <algorithm>
+
 #include "host/error.h"
 #include "host/execution.h"
 #include "host/validation.h"
@@ -114,6 +116,13 @@ Status Execution::set_memory(Role role, uint32_t index, const ANeuralNetworksOpe
   argument(role, index) = std::move(set);
   any_argument_ = true;
   return kOk;
+}
+
+bool Execution::arguments_stay() const {
+  const auto stays = [](const Argument& argument) {
+    return argument.scale == 0.0f && !(argument.memory && argument.memory->has_roles());
+  };
+  return std::ranges::all_of(inputs_, stays) && std::ranges::all_of(outputs_, stays);
 }
 
 bool Execution::outputs_fully_specified() const {

@@ -41,7 +41,9 @@ void Frame::set_input(uint32_t i, const void* data, const Shape& shape) {
   Tensor& tensor = tensors_[operand];
   tensor.shape = shape;
   tensor.data = const_cast<void*>(data);
+  bound_to_ = 0;
   if (!is_aligned(data, tensor.type)) {
+    copies_inputs_ = true;
     tensor.data = own_[operand].reserve(byte_count(tensor));
     std::memcpy(tensor.data, data, byte_count(tensor));
   }
@@ -50,6 +52,7 @@ void Frame::set_input(uint32_t i, const void* data, const Shape& shape) {
 }
 
 void Frame::omit_input(uint32_t i) {
+  bound_to_ = 0;
   const uint32_t operand = program_.model().inputs()[i];
   tensors_[operand].data = nullptr;
   if (!omitted_[operand]) omitted_changed_ = true;
@@ -57,6 +60,7 @@ void Frame::omit_input(uint32_t i) {
 }
 
 void Frame::set_output(uint32_t i, void* data, size_t capacity) {
+  bound_to_ = 0;
   outputs_[i] = {data, capacity, false, false};
 }
 
@@ -176,11 +180,25 @@ Status Frame::run(const RunContext& context) {
   }
   if (Status status = run_steps(context)) return status;
   bound_as_planned_ = all_planned;
-  for (uint32_t i = 0; i < outputs_.size(); ++i)
-    if (outputs_[i].copy_back) std::memcpy(outputs_[i].data, output(i).data, byte_count(output(i)));
+  copy_back();
   if (!any_insufficient()) return kOk;
   failure_ = {"an output buffer is too small", -1};
   return kTooSmall;
+}
+
+void Frame::stay_bound_to(uint64_t client) {
+  if (bound_as_planned_ && !copies_inputs_) bound_to_ = client;
+}
+
+Status Frame::run_again(const RunContext& context) {
+  if (Status status = run_steps(context)) return status;
+  copy_back();
+  return kOk;
+}
+
+void Frame::copy_back() {
+  for (uint32_t i = 0; i < outputs_.size(); ++i)
+    if (outputs_[i].copy_back) std::memcpy(outputs_[i].data, output(i).data, byte_count(output(i)));
 }
 
 Status Frame::run_steps(const RunContext& context) {

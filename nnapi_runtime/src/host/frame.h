@@ -34,6 +34,13 @@ class Frame {
 
   Status run(const RunContext& context);
 
+  // A client that gives the same arguments again and again (`client` is its number, not zero) need
+  // not do so where nothing depends on them but what is computed. After a run:
+  void stay_bound_to(uint64_t client);
+  // Before one, in place of giving them and of run().
+  bool is_bound_to(uint64_t client) const { return bound_to_ == client; }
+  Status run_again(const RunContext& context);
+
   // ---- after a run
   const Failure& failure() const { return failure_; }
   const Tensor& output(uint32_t i) const { return tensors_[program_.model().outputs()[i]]; }
@@ -66,6 +73,7 @@ class Frame {
   Status check_inputs();
   void bind_planned(uint32_t operand);
   Status run_steps(const RunContext& context);
+  void copy_back();
   Status run_step(const Step& step, const RunContext& context);
   Status run_group(uint32_t first, const RunContext& context);
   Status run_chain(uint32_t first, const RunContext& context);
@@ -86,6 +94,8 @@ class Frame {
   std::vector<Output> outputs_;
   bool as_planned_ = false;  // the inputs have the shapes that the plan was made for
   bool bound_as_planned_ = false;
+  bool copies_inputs_ = false;  // has ever been given one that is not aligned
+  uint64_t bound_to_ = 0;
   bool omitted_changed_ = false;
   Buffer arena_, scratch_;
   std::vector<Buffer> own_;  // by operand
