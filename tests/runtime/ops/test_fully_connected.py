@@ -49,7 +49,7 @@ def test_layers_that_are_nearly_alike() -> None:
     random = np.random.default_rng(0)
     x, y, w, b, other = (
         random.standard_normal(shape).astype(np.float32)
-        for shape in [(1, 24), (3, 24), (40, 24), 40, 40]
+        for shape in [(1, 24), (3, 24), (40, 24), (40,), (40,)]
     )
     model = c_api.Model()
     inputs = [model.floats(*x.shape), model.floats(*y.shape)]
