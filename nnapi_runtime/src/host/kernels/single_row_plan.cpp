@@ -45,10 +45,10 @@ class SingleRowPlan final : public PackedPlan {
     panels_.pack(weights, bias, to);
   }
 
-  void compute(const void* input, void* output, const char* packed,
+  void compute(const ConvolutionData& data, const char* packed, char* /*work*/,
                ThreadPool& pool) const override {
-    parallel_for(pool, panels_.per_group(), grain_, [=, this](int64_t begin, int64_t end) {
-      multiply(input, output, packed, begin, end);
+    parallel_for(pool, panels_.per_group(), grain_, [&, packed](int64_t begin, int64_t end) {
+      multiply(data.input, data.output, packed, begin, end);
     });
   }
 
@@ -82,6 +82,7 @@ class SingleRowPlan final : public PackedPlan {
     tiles.pixels = 1;
     tiles.first_column = panel.first_column;
     tiles.vectors = panel.vectors;
+    tiles.half = panel.half;
     tiles.columns = panel.columns;
     if constexpr (kReal) {
       tiles.range = c_.real_range;

@@ -105,31 +105,28 @@ struct Isa::StepStore : PlainStepStore<V> {
 
 namespace nnapi::host {
 
-const TileLoops kAvx2Loops = {"avx2",
-                              kLanes,
-                              Isa::kGroup,
-                              Isa::kHalves,
-                              2,
-                              2,
-                              real_tiles_of<2>,
-                              step_tiles_of<2>,
-                              real_strip<kStripPixels>,
-                              step_strip<kStripPixels>,
-                              winograd_inputs,
-                              winograd_outputs,
-                              real_windows,
-                              mix_pixels,
-                              softmax_rows,
-                              sum,
-                              stretch_of<exponential>,
-                              stretch_of<logistic>,
-                              stretch_of<hyperbolic_tangent>,
-                              formula,
-                              nullptr,
-                              nullptr,
-                              nullptr,
-                              nullptr,
-                              nullptr};
+const TileLoops kAvx2Loops = {
+    .name = "avx2",
+    .lanes = kLanes,
+    .group = Isa::kGroup,
+    .halves = Isa::kHalves,
+    .real_vectors = 2,
+    .step_vectors = 2,
+    .real_tiles = real_tiles_of<2>,
+    .step_tiles = step_tiles_of<2>,
+    .real_strip = real_strip<kStripPixels>,
+    .step_strip = step_strip<kStripPixels>,
+    .winograd_inputs = winograd_inputs,
+    .winograd_outputs = winograd_outputs,
+    .real_windows = real_windows,
+    .mix_pixels = mix_pixels,
+    .softmax = softmax_rows,
+    .sum = sum,
+    .exponential = stretch_of<exponential>,
+    .logistic = stretch_of<logistic>,
+    .hyperbolic_tangent = stretch_of<hyperbolic_tangent>,
+    .formula = formula,
+};
 
 }  // namespace nnapi::host
 #endif

@@ -246,11 +246,11 @@ struct TileLoops {
   // For n elements.
   void (*formula)(const FormulaStep* steps, int count, int64_t n);
   // Null where there are none:
-  void (*byte_strip)(const StepStrip&);
-  void (*byte_row)(const ByteRow&);
-  void (*real_row)(const RealRow&);
+  void (*byte_strip)(const StepStrip&) = nullptr;
+  void (*byte_row)(const ByteRow&) = nullptr;
+  void (*real_row)(const RealRow&) = nullptr;
   // Sums of stored uint8_t, int8_t, by a StepSum.
-  VectorFunction add_unsigned_steps, add_signed_steps;
+  VectorFunction add_unsigned_steps = nullptr, add_signed_steps = nullptr;
 };
 
 // Those of instruction_set().
