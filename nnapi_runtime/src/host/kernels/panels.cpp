@@ -8,9 +8,13 @@
 #include "host/kernels/copy_matrix.h"
 #include "host/kernels/step_terms.h"
 #include "host/kernels/writer.h"
+#include "host/piece_size.h"
+#include "host/thread_pool.h"
 
 namespace nnapi::host {
 namespace {
+
+constexpr double kPackedInAMicrosecond = 8e3;  // bytes
 
 // Bytes of a panel for each of its columns.
 int64_t column_bytes(const Convolution& c, const TileLoops& loops, const Grid& grid) {
@@ -45,76 +49,83 @@ Panels::Panels(const Convolution& c, const TileLoops& loops, const Grid& grid, i
   }
 }
 
-char* Panels::place(char* packed, int64_t group, const Panel& panel) const {
-  return packed + group_bytes_ * static_cast<size_t>(group) + panel.offset;
+template <class W>
+void Panels::pack_reals(const W* weights, const W* bias, const Panel& panel, int64_t first,
+                        char* to) const {
+  auto* out = reinterpret_cast<float*>(to);
+  const int64_t columns = panel.columns, width = panel.width;
+  for (int64_t n = 0; n < width; ++n)
+    *out++ = bias && n < columns ? to_float(bias[first + n]) : 0.0f;
+  for (const Tap& tap : grid_.taps) {
+    copy_matrix(weights + first * c_.weight.out + tap.weights, grid_.depth, columns,
+                {c_.weight.in, c_.weight.out}, out, width);
+    out += grid_.depth * width;
+  }
 }
 
 template <class W>
-void Panels::pack_reals(const W* weights, const W* bias, char* to) const {
-  for (int64_t group = 0; group < groups_; ++group)
-    for (const Panel& panel : panels_) {
-      auto* out = reinterpret_cast<float*>(place(to, group, panel));
-      const int64_t first = group * columns_ + panel.first_column;
-      const int64_t columns = panel.columns, width = panel.width;
-      for (int64_t n = 0; n < width; ++n)
-        *out++ = bias && n < columns ? to_float(bias[first + n]) : 0.0f;
-      for (const Tap& tap : grid_.taps) {
-        copy_matrix(weights + first * c_.weight.out + tap.weights, grid_.depth, columns,
-                    {c_.weight.in, c_.weight.out}, out, width);
-        out += grid_.depth * width;
-      }
-    }
-}
-
-template <class W>
-void Panels::pack_steps(const W* weights, const int32_t* bias, char* to) const {
+void Panels::pack_steps(const W* weights, const int32_t* bias, const Panel& panel, int64_t first,
+                        char* to) const {
+  Writer out(to);
   const StepZeros zero = StepZeros::of(c_);
   const int64_t depth = grid_.depth, fan_in = depth * static_cast<int64_t>(grid_.taps.size());
-  for (int64_t group = 0; group < groups_; ++group)
-    for (const Panel& panel : panels_) {
-      Writer out(place(to, group, panel));
-      const int64_t first = group * columns_ + panel.first_column;
-      const int64_t columns = panel.columns, width = panel.width;
-      const auto weight = [&](int64_t n, const Tap& tap, int64_t k) -> int32_t {
-        if (n >= columns || k >= depth) return 0;
-        return weights[(first + n) * c_.weight.out + tap.weights + k * c_.weight.in] -
-               zero.weight_shift;
-      };
-      for (int64_t n = 0; n < width; ++n) {
-        int64_t sum = 0;
-        for (const Tap& tap : grid_.taps)
-          for (int64_t k = 0; k < depth; ++k) sum += weight(n, tap, k);
-        // Sums wrap around on their way; what they end in has been found to fit.
-        const int64_t start = (bias && n < columns ? bias[first + n] : 0) - zero.input * sum +
-                              fan_in * zero.input * zero.weight;
-        out.put(static_cast<int32_t>(static_cast<uint32_t>(start)));
-      }
+  const int64_t columns = panel.columns, width = panel.width;
+  const auto weight = [&](int64_t n, const Tap& tap, int64_t k) -> int32_t {
+    if (n >= columns || k >= depth) return 0;
+    return weights[(first + n) * c_.weight.out + tap.weights + k * c_.weight.in] -
+           zero.weight_shift;
+  };
+  for (int64_t n = 0; n < width; ++n) {
+    int64_t sum = 0;
+    for (const Tap& tap : grid_.taps)
+      for (int64_t k = 0; k < depth; ++k) sum += weight(n, tap, k);
+    // Sums wrap around on their way; what they end in has been found to fit.
+    const int64_t start = (bias && n < columns ? bias[first + n] : 0) - zero.input * sum +
+                          fan_in * zero.input * zero.weight;
+    out.put(static_cast<int32_t>(static_cast<uint32_t>(start)));
+  }
+  for (int64_t n = 0; n < width; ++n)
+    out.put(n < columns ? static_cast<float>(c_.scale[first + n]) : 0.0f);
+  for (const Tap& tap : grid_.taps)
+    for (int64_t k = 0; k < depth; k += loops_.group)
       for (int64_t n = 0; n < width; ++n)
-        out.put(n < columns ? static_cast<float>(c_.scale[first + n]) : 0.0f);
-      for (const Tap& tap : grid_.taps)
-        for (int64_t k = 0; k < depth; k += loops_.group)
-          for (int64_t n = 0; n < width; ++n)
-            for (int i = 0; i < loops_.group; ++i)
-              out.put(static_cast<int8_t>(weight(n, tap, k + i)));
-    }
+        for (int i = 0; i < loops_.group; ++i) out.put(static_cast<int8_t>(weight(n, tap, k + i)));
+}
+
+void Panels::pack_panel(const void* weights, const void* bias, const Panel& panel, int64_t first,
+                        char* to) const {
+  const auto* sums = static_cast<const int32_t*>(bias);
+  switch (c_.weight_type) {
+    case ANEURALNETWORKS_TENSOR_FLOAT32:
+      return pack_reals(static_cast<const float*>(weights), static_cast<const float*>(bias), panel,
+                        first, to);
+    case ANEURALNETWORKS_TENSOR_FLOAT16:
+      return pack_reals(static_cast<const Float16*>(weights), static_cast<const Float16*>(bias),
+                        panel, first, to);
+    case ANEURALNETWORKS_TENSOR_QUANT8_ASYMM:
+      return pack_steps(static_cast<const uint8_t*>(weights), sums, panel, first, to);
+    default:
+      return pack_steps(static_cast<const int8_t*>(weights), sums, panel, first, to);
+  }
 }
 
 void Panels::pack(const void* weights, const void* bias, char* to) const {
-  for (int64_t group = 0; group < groups_; ++group)
-    std::memset(to + (group + 1) * group_bytes_ - (group_bytes_ - used_bytes_), 0,
-                group_bytes_ - used_bytes_);
-  switch (c_.weight_type) {
-    case ANEURALNETWORKS_TENSOR_FLOAT32:
-      return pack_reals(static_cast<const float*>(weights), static_cast<const float*>(bias), to);
-    case ANEURALNETWORKS_TENSOR_FLOAT16:
-      return pack_reals(static_cast<const Float16*>(weights), static_cast<const Float16*>(bias),
-                        to);
-    case ANEURALNETWORKS_TENSOR_QUANT8_ASYMM:
-      return pack_steps(static_cast<const uint8_t*>(weights), static_cast<const int32_t*>(bias),
-                        to);
-    default:
-      return pack_steps(static_cast<const int8_t*>(weights), static_cast<const int32_t*>(bias), to);
-  }
+  const int64_t count = groups_ * per_group();
+  const double in_a_microsecond =
+      kPackedInAMicrosecond / static_cast<double>(bytes()) * static_cast<double>(count);
+  parallel_for(ThreadPool::instance(), count, piece_size(count, in_a_microsecond),
+               [&](int64_t begin, int64_t end) {
+                 for (int64_t i = begin; i < end; ++i) {
+                   const int64_t group = i / per_group();
+                   const Panel& panel = panels_[static_cast<size_t>(i % per_group())];
+                   char* packed = to + group_bytes_ * static_cast<size_t>(group);
+                   pack_panel(weights, bias, panel, group * columns_ + panel.first_column,
+                              packed + panel.offset);
+                   // What is between this group and the next, where there is anything.
+                   if (&panel == &panels_.back())
+                     std::memset(packed + used_bytes_, 0, group_bytes_ - used_bytes_);
+                 }
+               });
 }
 
 }  // namespace nnapi::host

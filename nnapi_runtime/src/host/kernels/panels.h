@@ -32,15 +32,19 @@ class Panels {
   size_t group_bytes() const { return group_bytes_; }
   size_t bytes() const { return group_bytes_ * static_cast<size_t>(groups_); }  // of all groups
 
-  // Fills bytes() with weights and bias (null: zero) of a whole convolution.
+  // Fills bytes() with weights and bias (null: zero) of a whole convolution, on all threads.
   void pack(const void* weights, const void* bias, char* to) const;
 
  private:
-  char* place(char* packed, int64_t group, const Panel& panel) const;
+  // One panel, whose first column is `first` of all groups'.
+  void pack_panel(const void* weights, const void* bias, const Panel& panel, int64_t first,
+                  char* to) const;
   template <class W>
-  void pack_reals(const W* weights, const W* bias, char* to) const;
+  void pack_reals(const W* weights, const W* bias, const Panel& panel, int64_t first,
+                  char* to) const;
   template <class W>
-  void pack_steps(const W* weights, const int32_t* bias, char* to) const;
+  void pack_steps(const W* weights, const int32_t* bias, const Panel& panel, int64_t first,
+                  char* to) const;
 
   const Convolution& c_;
   const TileLoops& loops_;
