@@ -224,7 +224,7 @@ def test_saving_over_a_file_is_whole_or_not_at_all(
     def fail(self: object) -> None:
         raise MemoryError("no room")
 
-    monkeypatch.setattr(constant, "array", fail)
+    monkeypatch.setattr(constant, "slabs", fail)
     with pytest.raises(MemoryError):
         converted.save(target)
     assert target.read_bytes() == b"the old file"

@@ -10,7 +10,8 @@
 namespace nnapi::host {
 namespace {
 
-constexpr int64_t kLotPixels = 56;  // fewer: moves between stages would be felt; more: unequal bands
+constexpr int64_t kLotPixels =
+    56;  // fewer: moves between stages would be felt; more: unequal bands
 
 int64_t element_bytes(const Convolution& c) { return c.quantised() ? 1 : sizeof(float); }
 
