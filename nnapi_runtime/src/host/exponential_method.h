@@ -5,6 +5,8 @@
 // Real is float or a vector of floats, Int of as many 32-bit integers. Numbers has
 //   at_least(low, x), at_most(high, x)   x where it is not beyond the bound, and where it is a NaN
 //   scale(x, n)                          x * 2^n for whole numbers n from -151 to 129
+//   multiply_add(a, b, c)                a * b + c. Rounded once where the instruction set can, and
+//                                        said so, since compilers see it in some places only
 #pragma once
 
 #include <cstdint>
@@ -18,6 +20,9 @@ struct PlainNumbers {
   [[gnu::always_inline]] static inline Real at_most(Real high, Real x) {
     return x > high ? high : x;
   }
+  [[gnu::always_inline]] static inline Real multiply_add(Real a, Real b, Real c) {
+    return a * b + c;
+  }
   [[gnu::always_inline]] static inline Real scale(Real x, Real n) {
     // In two factors: n may exceed a float's exponents at either end.
     constexpr float kInteger = 0x1.8p23f;  // with it added, the last bits are those of an integer
@@ -29,6 +34,12 @@ struct PlainNumbers {
   }
 };
 
+// The number, in all lanes.
+template <class Real>
+[[gnu::always_inline]] inline Real lanes_of(float number) {
+  return Real{} + number;
+}
+
 // The method of Cephes (S. Moshier): exp(x) = 2^n * exp(r), |r| <= ln(2) / 2. The polynomial is one
 // degree shorter (weighted minimax), which adds an error of 2^-28.
 template <class Real, class Numbers>
@@ -36,15 +47,20 @@ template <class Real, class Numbers>
   // Beyond these the result is 0 or infinite.
   x = Numbers::at_most(Real{} + 89.0f, Numbers::at_least(Real{} - 104.0f, x));
   constexpr float kRounder = 0x1.8p23f;  // a number this large has no fraction
-  const Real n = (x * 1.44269504f + kRounder) - kRounder;
+  const Real n =
+      Numbers::multiply_add(x, lanes_of<Real>(1.44269504f), lanes_of<Real>(kRounder)) - kRounder;
   // ln(2) in two parts: the first has few bits, so that n times it is exact.
-  const Real r = x - n * 0.693359375f - n * -2.12194440e-4f;
+  const Real r = Numbers::multiply_add(n, lanes_of<Real>(2.12194440e-4f),
+                                       Numbers::multiply_add(n, lanes_of<Real>(-0.693359375f), x));
   // In pairs, which wait less for each other than one term after the other.
   const Real square = r * r;
-  const Real second = r * 8.3687454462e-3f + 4.1668388993e-2f;
-  const Real zeroth = r * 1.6666521132e-1f + 4.9999994040e-1f;
-  const Real p = (square * 1.3814540580e-3f + second) * square + zeroth;
-  return Numbers::scale(p * square + (r + 1.0f), n);
+  const Real second =
+      Numbers::multiply_add(r, lanes_of<Real>(8.3687454462e-3f), lanes_of<Real>(4.1668388993e-2f));
+  const Real zeroth =
+      Numbers::multiply_add(r, lanes_of<Real>(1.6666521132e-1f), lanes_of<Real>(4.9999994040e-1f));
+  const Real fourth = Numbers::multiply_add(square, lanes_of<Real>(1.3814540580e-3f), second);
+  const Real p = Numbers::multiply_add(fourth, square, zeroth);
+  return Numbers::scale(Numbers::multiply_add(p, square, r + 1.0f), n);
 }
 
 // Below -88.7 the result is 0 rather than subnormal.
@@ -60,11 +76,12 @@ template <class Real, class Int, class Numbers>
   const Real magnitude = __builtin_bit_cast(Real, bits & INT32_MAX);
   // Near 0 the other formula would cancel.
   const Real square = x * x;
-  Real p = square * -5.70498872745e-3f + 2.06390887954e-2f;
-  p = p * square - 5.37397155531e-2f;
-  p = p * square + 1.33314422036e-1f;
-  p = p * square - 3.33332819422e-1f;
-  const Real near_zero = magnitude + magnitude * square * p;
+  Real p = Numbers::multiply_add(square, lanes_of<Real>(-5.70498872745e-3f),
+                                 lanes_of<Real>(2.06390887954e-2f));
+  p = Numbers::multiply_add(p, square, lanes_of<Real>(-5.37397155531e-2f));
+  p = Numbers::multiply_add(p, square, lanes_of<Real>(1.33314422036e-1f));
+  p = Numbers::multiply_add(p, square, lanes_of<Real>(-3.33332819422e-1f));
+  const Real near_zero = Numbers::multiply_add(magnitude * square, p, magnitude);
   const Real elsewhere = 1.0f - 2.0f / (exponential_of<Real, Numbers>(magnitude * 2.0f) + 1.0f);
   const Real result = magnitude < 0.625f ? near_zero : elsewhere;
   return __builtin_bit_cast(Real, (__builtin_bit_cast(Int, result) & INT32_MAX) | sign);

@@ -59,6 +59,10 @@ struct Isa {
   typedef int32_t Ints __attribute__((vector_size(32)));
   // The instructions give their second operand where one is a NaN.
   struct Numbers : PlainNumbers<Reals, Ints> {
+    static Reals multiply_add(Reals a, Reals b, Reals c) {
+      return reinterpret_cast<Reals>(_mm256_fmadd_ps(
+          reinterpret_cast<__m256>(a), reinterpret_cast<__m256>(b), reinterpret_cast<__m256>(c)));
+    }
     static Reals at_least(Reals low, Reals x) {
       return reinterpret_cast<Reals>(
           _mm256_max_ps(reinterpret_cast<__m256>(low), reinterpret_cast<__m256>(x)));

@@ -104,6 +104,10 @@ struct Isa {
       return reinterpret_cast<Reals>(
           _mm512_min_ps(reinterpret_cast<__m512>(high), reinterpret_cast<__m512>(x)));
     }
+    static Reals multiply_add(Reals a, Reals b, Reals c) {
+      return reinterpret_cast<Reals>(_mm512_fmadd_ps(
+          reinterpret_cast<__m512>(a), reinterpret_cast<__m512>(b), reinterpret_cast<__m512>(c)));
+    }
     static Reals scale(Reals x, Reals n) {
       return reinterpret_cast<Reals>(
           _mm512_scalef_ps(reinterpret_cast<__m512>(x), reinterpret_cast<__m512>(n)));

@@ -48,9 +48,10 @@ struct PackedStepStore {
       : pack(out),
         mask(columns >= 64 ? ~__mmask64{0} : (__mmask64{1} << columns) - 1),
         whole(columns == V * kLanes) {
+    // The last vector may be half of one.
     for (int v = 0; v < V; ++v)
-      factors[v] =
-          reinterpret_cast<__m512>(load<Reals>(static_cast<const char*>(from) + v * sizeof(Reals)));
+      factors[v] = reinterpret_cast<__m512>(
+          load_some<Reals>(static_cast<const float*>(from) + v * kLanes, columns - v * kLanes));
   }
 
   [[gnu::always_inline]] void operator()(uint8_t* to, const Ints (&sums)[V]) const {
