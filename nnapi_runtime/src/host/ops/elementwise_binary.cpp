@@ -75,8 +75,8 @@ void run_quantised(const Node& node, const Broadcast& shape, double a_factor, do
   });
 }
 
-// A sum is the same with the zero points' share of it taken together: one multiply-add for each
-// term. Up to factors of a size, that is (see below).
+// The zero points' share of a sum is taken together: what is left is one multiply-add for each
+// term. Only for factors that a float suffices for (run_quantised).
 struct StepAdder : StepSum {
   template <class Q>
   Q operator()(Q x, Q y) const {

@@ -121,13 +121,7 @@ struct Isa {
 }  // namespace
 }  // namespace nnapi::host
 
-#include "host/kernels/simd/formula.h"
-#include "host/kernels/simd/mixed_pixels.h"
-#include "host/kernels/simd/real_loops.h"
-#include "host/kernels/simd/real_windows.h"
-#include "host/kernels/simd/softmax.h"
-#include "host/kernels/simd/step_loops.h"
-#include "host/kernels/simd/winograd.h"
+#include "host/kernels/simd/loop_table.h"
 // After them:
 #include "host/kernels/simd/byte_rows.h"
 #include "host/kernels/simd/byte_strip.h"
@@ -154,33 +148,15 @@ struct Isa::StepStore : PackedStepStore<V> {
 
 namespace nnapi::host {
 
-const TileLoops kAvx512Loops = {
-    .name = "avx512",
-    .lanes = kLanes,
-    .group = Isa::kGroup,
-    .halves = Isa::kHalves,
-    .real_vectors = 3,
-    .step_vectors = 4,
-    .real_tiles = real_tiles_of<3>,
-    .step_tiles = step_tiles_of<4>,
-    .real_strip = real_strip<kStripPixels>,
-    .step_strip = step_strip<kStripPixels>,
-    .winograd_inputs = winograd_inputs,
-    .winograd_outputs = winograd_outputs,
-    .real_windows = real_windows,
-    .mix_pixels = mix_pixels,
-    .softmax = softmax_rows,
-    .sum = sum,
-    .exponential = stretch_of<exponential>,
-    .logistic = stretch_of<logistic>,
-    .hyperbolic_tangent = stretch_of<hyperbolic_tangent>,
-    .formula = formula,
-    .byte_strip = byte_strip<kStripPixels>,
-    .byte_row = byte_row,
-    .real_row = real_row,
-    .add_unsigned_steps = add_steps<uint8_t>,
-    .add_signed_steps = add_steps<int8_t>,
-};
+constinit const TileLoops kAvx512Loops = [] {
+  TileLoops loops = loops_of_all("avx512");
+  loops.byte_strip = byte_strip<kStripPixels>;
+  loops.byte_row = byte_row;
+  loops.real_row = real_row;
+  loops.add_unsigned_steps = add_steps<uint8_t>;
+  loops.add_signed_steps = add_steps<int8_t>;
+  return loops;
+}();
 
 }  // namespace nnapi::host
 #endif

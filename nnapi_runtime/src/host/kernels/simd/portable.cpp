@@ -53,13 +53,7 @@ struct Isa {
 }  // namespace
 }  // namespace nnapi::host
 
-#include "host/kernels/simd/formula.h"
-#include "host/kernels/simd/mixed_pixels.h"
-#include "host/kernels/simd/real_loops.h"
-#include "host/kernels/simd/real_windows.h"
-#include "host/kernels/simd/softmax.h"
-#include "host/kernels/simd/step_loops.h"
-#include "host/kernels/simd/winograd.h"
+#include "host/kernels/simd/loop_table.h"
 // After them:
 #include "host/kernels/simd/plain_step_store.h"
 
@@ -76,27 +70,6 @@ struct Isa::StepStore : PlainStepStore<V> {
 
 namespace nnapi::host {
 
-const TileLoops kPortableLoops = {
-    .name = "portable",
-    .lanes = kLanes,
-    .group = Isa::kGroup,
-    .halves = Isa::kHalves,
-    .real_vectors = 2,
-    .step_vectors = 2,
-    .real_tiles = real_tiles_of<2>,
-    .step_tiles = step_tiles_of<2>,
-    .real_strip = real_strip<kStripPixels>,
-    .step_strip = step_strip<kStripPixels>,
-    .winograd_inputs = winograd_inputs,
-    .winograd_outputs = winograd_outputs,
-    .real_windows = real_windows,
-    .mix_pixels = mix_pixels,
-    .softmax = softmax_rows,
-    .sum = sum,
-    .exponential = stretch_of<exponential>,
-    .logistic = stretch_of<logistic>,
-    .hyperbolic_tangent = stretch_of<hyperbolic_tangent>,
-    .formula = formula,
-};
+constinit const TileLoops kPortableLoops = loops_of_all("portable");
 
 }  // namespace nnapi::host
