@@ -11,6 +11,7 @@ TORCH_INDEX_URL ?=
 TESTS ?= tests
 FUZZ_SECONDS ?= 600
 BENCH ?=
+PAGES ?=
 
 BIN := .venv/bin
 export CMAKE_CXX_COMPILER_LAUNCHER ?= $(shell command -v ccache)
@@ -22,14 +23,19 @@ export CMAKE_BUILD_PARALLEL_LEVEL ?= $(JOBS)
 demo: build
 	$(BIN)/python examples/demo.py
 
-test: build
+# Torchvision's Python files have a process of their own: imported, they define its operators without kernels for the
+# rest of it.
+test: build .venv/test-requirements
+ifneq ($(filter tests,$(TESTS)),)
+	NNAPI_TORCHVISION_SOURCE=$(CURDIR)/.venv/torchvision $(BIN)/python -m pytest tests/models/test_torchvision_detectors.py
+endif
 	$(BIN)/python -m pytest -n $(JOBS) $(TESTS)
 
 lint: .venv/installed
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
 	git ls-files '*.cpp' '*.h' | xargs $(BIN)/clang-format --dry-run -Werror
-	$(BIN)/python -m pytest -q tests/core/test_import_floor.py
+	$(BIN)/python -m pytest -q tests/core/test_import_floor.py tests/core/test_include_floor.py
 
 types: .venv/installed
 	$(BIN)/python -m mypy
@@ -50,10 +56,11 @@ bench-models: build .venv/models
 peers: .venv/models
 	tools/peers.sh
 
+# docs/operators.md and docs/coverage.md (PAGES: which of them).
 docs: build
-	$(BIN)/python docs/generate.py
+	$(BIN)/python docs/generate.py $(PAGES)
 
-# Random models through the C API, under libFuzzer (needs clang).
+# Random models through the C API, under libFuzzer (needs clang); damaged files, and hostile calls of torch's operators.
 fuzz: .venv/installed
 	tools/fuzz.sh $(FUZZ_SECONDS)
 
@@ -86,14 +93,26 @@ clean:
 	$(BIN)/pip install --quiet --no-deps "timm>=1.0"
 	touch $@
 
+# What some tests look for, and are skipped without.
+.venv/test-requirements: .venv/models tools/test_requirements.sh
+	tools/test_requirements.sh
+	touch $@
+
 # torch first and by itself, so that nothing else decides which build of it is taken.
 .venv/torch: .venv/pyvenv.cfg
 	$(BIN)/pip install torch==2.13.0 $(if $(TORCH_INDEX_URL),--index-url $(TORCH_INDEX_URL))
 	touch $@
 
+# An editable install knows modules by their files: where some came or went, it is made again.
+.venv/modules: .venv/pyvenv.cfg FORCE
+	@find nnapi_core nnapi_ops nnapi_runtime -name '*.py' | LC_ALL=C sort > $@.new
+	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+
+FORCE:
+
 # The tools, then the project itself: in place, and with the binding alone, since `build` does the rest
 # before everyone's eyes.
-.venv/installed: .venv/torch pyproject.toml CMakeLists.txt nnapi_runtime/host.cmake nnapi_runtime/python.cmake
-	$(BIN)/pip install --quiet "scikit-build-core>=1.1" "nanobind>=3.1,<4" "ninja>=1.11"
+.venv/installed: .venv/torch .venv/modules pyproject.toml CMakeLists.txt nnapi_runtime/host.cmake nnapi_runtime/python.cmake
+	$(BIN)/pip install --quiet "scikit-build-core>=1.1" "nanobind>=3.1,<4" "ninja>=1.11" "nlohmann-json>=3.11"
 	$(BIN)/pip install --no-build-isolation --config-settings=build.targets=_loader --editable '.[quant,report,dev]'
 	touch $@

@@ -24,8 +24,8 @@ import torch
 import torch.fx.experimental.optimization
 from torch import nn
 
-from benchmarks.marked_text import replace_between_marks
-from benchmarks.resident import resident
+from benchmarks.generated_sections import replace_between_marks
+from benchmarks.resident_memory import resident
 
 ROOT = Path(__file__).parents[1]
 CHANNELS, LAYERS = 512, 21

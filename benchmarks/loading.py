@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.marked_text import replace_between_marks
+from benchmarks.generated_sections import replace_between_marks
 
 ROOT = Path(__file__).parents[1]
 LAYERS = 53  # of 512 → 512 channels, 3×3: 500 MB
@@ -52,7 +52,7 @@ def write_models(folder: Path) -> dict[str, Path]:
 def loaded(path: str, cache: str) -> dict[str, float]:
     """Loads a file once; an empty ``cache`` is none."""
     import nnapi_runtime
-    from benchmarks.resident import resident
+    from benchmarks.resident_memory import resident
 
     before = resident()
     wall, processor = time.perf_counter(), time.process_time()

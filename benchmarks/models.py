@@ -27,7 +27,7 @@ from benchmarks.architectures import ARCHITECTURES, Architecture
 from benchmarks.conversion import CHAIN, chain
 from nnapi_core.plugins.registry import Registry
 from nnapi_core.report import Report
-from nnapi_core.verify import Verification, verify
+from nnapi_core.verification.verify import Verification, verify
 
 LEVELS = (27, 28, 29, 30, 31, 1000006)
 NEWEST = LEVELS[-1]

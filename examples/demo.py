@@ -16,8 +16,8 @@ import torch
 
 import nnapi_core
 import nnapi_runtime
-from nnapi_core.cli.text import explain_text, verification
-from nnapi_core.verify import verify
+from nnapi_core.cli.report_text import explain_text, verification
+from nnapi_core.verification.verify import verify
 
 STOCK_RUNNER = Path(__file__).with_name("stock_runner.py")
 

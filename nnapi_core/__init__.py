@@ -11,27 +11,58 @@ from typing import TYPE_CHECKING, Any
 from nnapi_core.errors import ConversionError, Unsupported
 
 if TYPE_CHECKING:
-    from nnapi_core.calibration import finish_qat, prepare_qat, quantize
-    from nnapi_core.driver import Converted, convert, explain
-    from nnapi_core.quantizer import NnapiQuantizer
+    from nnapi_core.conversion.convert import convert
+    from nnapi_core.conversion.convert_methods import convert_methods
+    from nnapi_core.conversion.converted import Converted
+    from nnapi_core.conversion.converted_methods import ConvertedMethods
+    from nnapi_core.conversion.explain import explain
+    from nnapi_core.conversion.presets import Preset, preset
+    from nnapi_core.flexible.strategy import Strategy
+    from nnapi_core.lowering.partition.group_nodes import IslandRule
+    from nnapi_core.nnapi.device_profile import DeviceProfile
+    from nnapi_core.quantisation.calibration import quantize
+    from nnapi_core.quantisation.quantizer import NnapiQuantizer
+    from nnapi_core.quantisation.training import finish_qat, prepare_qat
+    from nnapi_core.quantisation.weight_only import quantize_weights
 
 __all__ = [
     "ConversionError",
     "Converted",
+    "ConvertedMethods",
+    "DeviceProfile",
+    "IslandRule",
     "NnapiQuantizer",
+    "Preset",
+    "Strategy",
     "Unsupported",
+    "__version__",
     "convert",
+    "convert_methods",
     "explain",
     "finish_qat",
     "prepare_qat",
+    "preset",
     "quantize",
+    "quantize_weights",
 ]
 
 _LAZY = {
-    **dict.fromkeys(("convert", "explain", "Converted"), "driver"),
-    **dict.fromkeys(("finish_qat", "prepare_qat", "quantize"), "calibration"),
-    "NnapiQuantizer": "quantizer",
+    "convert": "conversion.convert",
+    "convert_methods": "conversion.convert_methods",
+    "ConvertedMethods": "conversion.converted_methods",
+    "explain": "conversion.explain",
+    "Converted": "conversion.converted",
+    **dict.fromkeys(("finish_qat", "prepare_qat"), "quantisation.training"),
+    "quantize": "quantisation.calibration",
+    "quantize_weights": "quantisation.weight_only",
+    "NnapiQuantizer": "quantisation.quantizer",
+    "DeviceProfile": "nnapi.device_profile",
+    **dict.fromkeys(("Preset", "preset"), "conversion.presets"),
+    "IslandRule": "lowering.partition.group_nodes",
+    "Strategy": "flexible.strategy",
 }
+
+__version__: str
 
 
 def __getattr__(name: str) -> Any:
@@ -39,4 +70,12 @@ def __getattr__(name: str) -> Any:
         value = getattr(import_module(f"nnapi_core.{_LAZY[name]}"), name)
         globals()[name] = value
         return value
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("torch-nnapi")
     raise AttributeError(f"module 'nnapi_core' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -2,31 +2,9 @@
 
 from __future__ import annotations
 
-from enum import Enum
 from typing import Any
 
-
-class Reason(Enum):
-    """Why a node is not on NNAPI, for programs to count; the text beside it says it to people."""
-
-    NO_LOWERING = "no_lowering"
-    """No plugin lowers the operator."""
-    NOT_EXACT = "not_exact"
-    """NNAPI cannot express these arguments exactly."""
-    FEATURE_LEVEL = "feature_level"
-    """A newer feature level could."""
-    TYPES = "types"
-    """NNAPI's operation does not take these operand types."""
-    RANK = "rank"
-    """Too many dimensions."""
-    DEVICE_PROFILE = "device_profile"
-    """The device that was described does not take the operation."""
-    STOCK_FORMAT = "stock_format"
-    """Stock PyTorch's format of NNAPI models cannot say it."""
-    SMALL_ISLAND = "small_island"
-    """It could run on NNAPI, but a piece so small costs more than it saves."""
-    LOWERING_FAILED = "lowering_failed"
-    """A plugin's mistake: its lowering raised something else than a refusal."""
+from nnapi_core.reasons import Reason
 
 
 class ConversionError(Exception):
@@ -36,7 +14,7 @@ class ConversionError(Exception):
 class Unsupported(ConversionError):  # noqa: N818  (a refusal is an outcome, not a mistake)
     """A refusal: NNAPI, at the target feature level, cannot express this exactly.
 
-    A lowering raises it with a short reason and the offending values as keywords; the driver adds the
+    A lowering raises it with a short reason and the offending values as keywords; the conversion adds the
     node and the user's source line. ``Unsupported("kernel larger than the image", kernel=(3, 3))``
     """
 
@@ -53,4 +31,8 @@ class ArtifactError(ConversionError):
 
 
 class PluginError(ConversionError):
-    """A plugin that cannot be imported, or that claims what it may not."""
+    """A plugin that cannot be imported, claims what it may not, or whose hook or pass fails; the text names it."""
+
+
+class FormatWarning(UserWarning):
+    """A file's format holds less of a conversion on NNAPI than the conversion itself; the text names each node."""

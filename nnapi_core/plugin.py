@@ -1,7 +1,7 @@
 """Everything that a plugin author imports.
 
-A plugin is a module (or a package: each public module in it) that an installed distribution names in the
-entry-point group ``nnapi``. It implements hooks, usually just this one::
+A plugin is a module that an installed distribution names in the entry-point group ``nnapi``; or a package, with
+each module and package below it whose name does not begin with ``_``. It implements hooks, usually just this one::
 
     @lowering(torch.ops.acme.squareplus.default, layout=Layout.ANY)
     def squareplus(nn, x): ...
@@ -14,8 +14,8 @@ entry-point group ``nnapi``. It implements hooks, usually just this one::
 from __future__ import annotations
 
 from nnapi_core.errors import Unsupported
-from nnapi_core.lowering.bounds import Bounds
 from nnapi_core.lowering.context import Context, broadcast_shapes
+from nnapi_core.lowering.integer_bounds import Bounds
 from nnapi_core.lowering.value import TensorSpec, Value, fixed, product
 from nnapi_core.nnapi.constant import Constant
 from nnapi_core.nnapi.layout import Axis, Layout, Order
@@ -30,7 +30,7 @@ from nnapi_core.nnapi.types import (
     Quant,
     SymbolicDim,
 )
-from nnapi_core.plugins.definition import (
+from nnapi_core.plugins.contributions import (
     Decomposition,
     Limitation,
     Lowering,

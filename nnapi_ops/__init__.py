@@ -1,1 +1,1 @@
-"""The built-in lowerings: one family a file, each file a plugin module."""
+"""The built-in lowerings: a folder for each family; modules whose names do not begin with ``_`` are plugin modules."""

@@ -5,10 +5,18 @@ Errors are `NnapiError` or one of its kinds; nothing else escapes for bad files 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from os import PathLike
+from typing import Literal
 
-from nnapi_runtime._loader import Executor, host_library
-from nnapi_runtime.bound import Bound
+from nnapi_runtime._loader import (
+    Bound,
+    Device,
+    Executor,
+    default_library,
+    host_library,
+    list_devices,
+)
 from nnapi_runtime.errors import (
     ArgumentError,
     FallbackWarning,
@@ -17,20 +25,30 @@ from nnapi_runtime.errors import (
     NnapiError,
 )
 from nnapi_runtime.nnapi_file import read_file
-from nnapi_runtime.session import Session
+from nnapi_runtime.session import Fallback, Session
 
 __all__ = [
     "ArgumentError",
     "Bound",
+    "Device",
     "Executor",
     "FallbackWarning",
     "LibraryError",
     "ModelError",
     "NnapiError",
     "Session",
+    "devices",
     "host_library",
     "load",
 ]
+
+
+def devices(library: str | PathLike[str] | None = None) -> list[Device]:
+    """The devices of an NNAPI library (as `load` finds it): name, type, version, and feature level of each.
+
+    None where the library cannot tell them, below feature level 29. Raises `LibraryError` where there is no library.
+    """
+    return list_devices(default_library() if library is None else library)
 
 
 def load(
@@ -38,29 +56,57 @@ def load(
     num_threads: int | None = None,
     *,
     library: str | PathLike[str] | None = None,
+    devices: str | Sequence[str] | None = None,
     loop_timeout: float | None = None,
     cache_dir: str | PathLike[str] | None = None,
+    timeout: float | None = None,
+    memory_limit: int | None = None,
+    torch: Literal["checked", "never"] = "checked",
+    fallback: Fallback = "torch",
+    check_driver: bool = False,
+    check_timeout: float | None = None,
 ) -> Session:
     """The model in a .nnapi file, ready to be called. Its weights are mapped, not copied.
 
     ``num_threads`` is a limit, None means all cores. ``library`` names the NNAPI library; without
-    it NNAPI_LIBRARY does, else it is `host_library()`. ``loop_timeout`` is the seconds that a loop may take;
-    None is NNAPI's default of 2.
+    it NNAPI_LIBRARY does, else it is `host_library()`. ``devices`` are those of the library that may run the
+    model, by name, or all of a type: "cpu", "gpu", "npu" (or "accelerator"), "other"; None leaves it to the library.
+    One that is not there is an `ArgumentError`, which lists all. ``loop_timeout`` is the seconds that a loop may take;
+    None is NNAPI's default of 2. ``timeout`` is the seconds that a call may take, which is looked at between pieces,
+    in rounds of loops, and by pieces in torch; None is no limit.
+
+    ``memory_limit`` is the bytes that the results of an NNAPI piece may take, and as much again what our library
+    computes between its inputs and results; None is 256 MiB, and 1,000 times the bytes of the file's weights and of
+    the piece's inputs.
 
     In ``cache_dir``, which is made if need be, the library keeps what compiling made of this very file, so that
     it is loaded the next time (for ours: packed weights, mapped).
 
-    Where the library is missing or refuses the model, it runs in torch, with a `FallbackWarning`.
+    Where the library is missing or refuses the model, all of it runs in torch, with a `FallbackWarning`; with
+    ``fallback="host"``, what is refused runs on `host_library()`, and `Session.placements` tells; with "none", that is
+    an error. Where our library may stand in, it does so as well, from then on, for a driver that fails in a run.
+
+    With ``check_driver`` the library's driver is tried with the model first, in a process of its own: it compiles and
+    runs it within ``check_timeout`` seconds (None is 60), and has to give our library's results. One that crashes,
+    hangs, fails or is wrong counts as one that refuses the model, and the reason says what it did, in which operation.
+    The verdict is kept in ``cache_dir``, for this file and these devices' versions (docs/drivers.md). Nothing is
+    checked where our own library runs the model on the processor.
+
+    Nothing in a file is executed but NNAPI operations, and operators of torch that only compute: the parts that torch
+    runs are text, which is read as data and checked (SECURITY.md). With ``torch="never"`` a file with such parts is
+    refused, there is no fallback to torch, and torch is not imported.
     """
-    file = read_file(path)
-    return Session(
-        file.manifest,
-        file.models,
-        file.weights,
-        file.torch_programs,
+    return Session.of_file(
+        read_file(path),
         library=library,
+        devices=devices,
         num_threads=num_threads,
         loop_timeout=loop_timeout,
         cache_dir=cache_dir,
-        name=str(path),
+        timeout=timeout,
+        memory_limit=memory_limit,
+        torch=torch,
+        fallback=fallback,
+        check_file=path if check_driver else None,
+        check_timeout=check_timeout,
     )

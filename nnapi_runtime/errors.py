@@ -9,7 +9,8 @@ class NnapiError(RuntimeError):
     """An NNAPI library refused a call; the base of all errors of the runtime.
 
     ``code`` is the result code's name ("BAD_DATA"), ``call`` the function that answered it, and
-    ``operation`` the index of the operation concerned in the main model; None where not known.
+    ``operation`` the index of the operation concerned in the main model; ``node`` is the node of the user's
+    model that this came from, and ``source`` where it was written ("model.py:12"). None where not known.
     """
 
     def __init__(
@@ -19,15 +20,26 @@ class NnapiError(RuntimeError):
         code: str | None = None,
         call: str | None = None,
         operation: int | None = None,
+        node: str | None = None,
+        source: str | None = None,
     ) -> None:
         super().__init__(message)
         self.code = code
         self.call = call
         self.operation = operation
+        self.node = node
+        self.source = source
 
     def with_text(self, message: str) -> Self:
         """The same error in other words."""
-        return type(self)(message, code=self.code, call=self.call, operation=self.operation)
+        return type(self)(
+            message,
+            code=self.code,
+            call=self.call,
+            operation=self.operation,
+            node=self.node,
+            source=self.source,
+        )
 
     def within(self, name: str) -> Self:
         """The same error, told of something that has a name: a file, a model."""

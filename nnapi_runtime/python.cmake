@@ -1,5 +1,4 @@
-# The Python side of the runtime: the loader, which drives any libneuralnetworks.so, and its binding
-# nnapi_runtime._loader.
+# The Python side of the runtime: nnapi_runtime._loader, the binding of the session and what is below it.
 
 find_package(Python 3.11 REQUIRED COMPONENTS Interpreter Development.Module)
 if(NOT nanobind_DIR)
@@ -8,19 +7,19 @@ if(NOT nanobind_DIR)
 endif()
 find_package(nanobind CONFIG REQUIRED)
 
-file(GLOB NNAPI_LOADER_SOURCES CONFIGURE_DEPENDS
-     ${NNAPI_RUNTIME_DIR}/src/loader/*.cpp ${NNAPI_RUNTIME_DIR}/src/bind/*.cpp
+file(GLOB NNAPI_BIND_SOURCES CONFIGURE_DEPENDS
+     ${NNAPI_RUNTIME_DIR}/src/bind/*.cpp
      ${NNAPI_RUNTIME_DIR}/src/machine/*.cpp)
-nanobind_add_module(_loader NB_STATIC NOMINSIZE NB_SUPPRESS_WARNINGS ${NNAPI_LOADER_SOURCES})
-target_include_directories(_loader PRIVATE ${NNAPI_RUNTIME_DIR}/include ${NNAPI_RUNTIME_DIR}/src)
-target_link_libraries(_loader PRIVATE ${CMAKE_DL_LIBS} Threads::Threads)
+nanobind_add_module(_loader NB_STATIC NOMINSIZE NB_SUPPRESS_WARNINGS ${NNAPI_BIND_SOURCES})
+target_link_libraries(_loader PRIVATE nnapi_session)
 set_target_properties(_loader PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR})
 
 if(SKBUILD_STATE STREQUAL "editable")
-  foreach(target _loader neuralnetworks)
+  foreach(target _loader neuralnetworks torch_nnapi nnapi-check-driver)
     add_custom_command(TARGET ${target} POST_BUILD COMMAND ${CMAKE_COMMAND} -E create_symlink
       $<TARGET_FILE:${target}> ${NNAPI_RUNTIME_DIR}/$<TARGET_FILE_NAME:${target}>)
   endforeach()
 else()
-  install(TARGETS _loader neuralnetworks LIBRARY DESTINATION nnapi_runtime)
+  install(TARGETS _loader neuralnetworks torch_nnapi LIBRARY DESTINATION nnapi_runtime)
+  install(TARGETS nnapi-check-driver RUNTIME DESTINATION nnapi_runtime)
 endif()

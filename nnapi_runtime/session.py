@@ -1,54 +1,37 @@
-"""A converted model, ready to be called: its stages one after another, on NNAPI and in torch."""
+"""A converted model, ready to be called: the session of the C++ side, and what only torch can do for it."""
 
 from __future__ import annotations
 
+import json
+import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from functools import partial
 from os import PathLike
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
-from nnapi_runtime.border import check_quantisation
-from nnapi_runtime.bound import Bound
-from nnapi_runtime.compilation_cache import CompilationCache
-from nnapi_runtime.control import ControlRunner
-from nnapi_runtime.errors import (
-    ArgumentError,
-    FallbackWarning,
-    LibraryError,
-    ModelError,
-    NnapiError,
-)
-from nnapi_runtime.flexible_stage import FlexibleRunner
-from nnapi_runtime.free_sizes import check_dims, sizes_of
-from nnapi_runtime.manifest import (
-    AnyStage,
-    ControlStage,
-    Manifest,
-    NnapiStage,
-    Result,
-    Shape,
-    TensorSpec,
-    TorchStage,
-)
-from nnapi_runtime.stages import Cost, NnapiRunner, Runner, TorchRunner, Values
-from nnapi_runtime.tensors import (
-    Value,
-    copied,
-    dtype_name,
-    flatten,
-    is_tensor,
-    to_array,
-    to_tensor,
-    write,
-)
-from nnapi_runtime.variants import VariantSessions
+from nnapi_runtime import _loader
+from nnapi_runtime._loader import Bound, Cost, Placement, TensorSpec
+from nnapi_runtime.errors import ArgumentError, FallbackWarning, ModelError
+from nnapi_runtime.input_tree import InputTree
+from nnapi_runtime.nnapi_file import NnapiFile
+from nnapi_runtime.state import State
+from nnapi_runtime.torch_piece import TorchPieces
+
+Fallback = Literal["torch", "host", "none"]
+"""Where what an NNAPI library refuses runs: all of the model in torch, or that part on our own library."""
 
 
 class Session:
     """Called with torch tensors or numpy arrays, it returns what the model would, of the same kind.
 
-    Arguments may be nested as the model's are. Threads may share a session.
+    A file of several methods is called by their names: ``session.encode(x)``.
+
+    A model that takes none gives tensors where torch is imported, and arrays elsewhere. Arguments may be nested as the
+    model's are. Threads may share a session; where the model keeps state, their calls take turns, in any order. A call
+    that fails leaves the state as it was.
     """
 
     def __init__(
@@ -59,10 +42,14 @@ class Session:
         torch_programs: Mapping[str, Callable[..., Any] | Any],
         *,
         library: str | PathLike[str] | None = None,
+        devices: str | Sequence[str] | None = None,
         num_threads: int | None = None,
         loop_timeout: float | None = None,
         cache_dir: str | PathLike[str] | None = None,
-        fallback: bool = True,
+        timeout: float | None = None,
+        memory_limit: int | None = None,
+        torch: Literal["checked", "never"] = "checked",
+        fallback: Fallback | bool = "torch",
         name: str = "the model",
     ) -> None:
         """From the parts of a .nnapi file (docs/file_format.md).
@@ -70,259 +57,248 @@ class Session:
         ``manifest`` is the JSON document, ``models`` words by their names in the manifest,
         ``weights`` the numbered buffers, as arrays or anything with the buffer protocol; nothing of
         these is copied. ``torch_programs`` are callables or TorchScript text by name. ``loop_timeout``
-        is the seconds that a loop may take. The library keeps what compiling made in ``cache_dir``, which
-        needs the checksums of a file. Raises `NnapiError`, whose text begins with ``name``.
+        is the seconds that a loop may take, ``timeout`` those of a call, ``devices`` and ``memory_limit`` are as in
+        `load`. The library
+        keeps what compiling made in ``cache_dir``, which needs the checksums of a file. Raises `NnapiError`, whose text
+        begins with ``name``.
 
-        With ``fallback``, all of a model that the library refuses, or that there is no library for, runs in
-        torch, if its parts say how; a `FallbackWarning` and the attribute ``fallback`` tell.
+        With ``fallback`` ("torch"), all of a model that the library refuses, or that there is no library for, runs in
+        torch, if its parts say how; a `FallbackWarning` and the attribute ``fallback`` tell. With "host", those pieces
+        run on `host_library()` that the library refuses, and ``placements`` tells. ``torch="never"`` neither falls
+        back to torch nor takes a model of which torch runs a part: torch is not imported.
         """
-        self.name = name
-        self.fallback: str | None = None
-        """Why the model runs in torch; None: it runs on NNAPI."""
+        try:
+            text = json.dumps(manifest)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise ModelError(f"{name}: the manifest is not JSON: {error}") from None
+        try:
+            artifact = _loader.artifact_of_parts(
+                text, dict(models), weights, list(torch_programs), name
+            )
+        except ModelError as error:
+            raise error.within(name) from None
+        self._open(
+            artifact,
+            torch_programs,
+            weights,
+            library=library,
+            devices=devices,
+            num_threads=num_threads,
+            loop_timeout=loop_timeout,
+            cache_dir=cache_dir,
+            timeout=timeout,
+            memory_limit=memory_limit,
+            torch=torch,
+            fallback=fallback,
+        )
+
+    @classmethod
+    def of_file(cls, file: NnapiFile, **options: Any) -> Session:
+        """Of a file that `read_file` gave. The options are those of a session of parts, but for the name."""
+        session = cls.__new__(cls)
+        session._open(file.artifact, file.torch_programs, file.weights, **options)
+        return session
+
+    def _open(
+        self,
+        artifact: _loader.Artifact,
+        torch_programs: Mapping[str, Callable[..., Any] | Any],
+        weights: Sequence[Any],
+        *,
+        library: str | PathLike[str] | None = None,
+        devices: str | Sequence[str] | None = None,
+        num_threads: int | None = None,
+        loop_timeout: float | None = None,
+        cache_dir: str | PathLike[str] | None = None,
+        timeout: float | None = None,
+        memory_limit: int | None = None,
+        torch: Literal["checked", "never"] = "checked",
+        fallback: Fallback | bool = "torch",
+        check_file: str | PathLike[str] | None = None,
+        check_timeout: float | None = None,
+    ) -> None:
+        self.name = artifact.name
+        if isinstance(fallback, bool):
+            fallback = "torch" if fallback else "none"
+        if fallback not in ("torch", "host", "none"):
+            raise ArgumentError(f'fallback is {fallback!r}; it must be "torch", "host" or "none"')
+        if torch not in ("checked", "never"):
+            raise ArgumentError(f'torch is {torch!r}; it must be "checked" or "never"')
         if num_threads is not None and not 1 <= num_threads < 2**31:
             raise ArgumentError(f"num_threads is {num_threads}; it must be at least 1, or None")
-        try:
-            self._manifest = Manifest.parse(manifest)
-            options = {
-                "library": library,
-                "relaxed": self._manifest.relaxed,
-                "num_threads": num_threads or 0,
-                "loop_timeout": _nanoseconds(loop_timeout),
-            }
-            sums = manifest.get("checksums") if cache_dir is not None else None
-            cache = None if cache_dir is None else CompilationCache.of(cache_dir, sums)
-            self._whole = partial(self._in_torch, weights, torch_programs if fallback else {})
-            try:
-                self._runners = self._staged(models, weights, torch_programs, options, cache)
-            except NnapiError as error:
-                self._runners = [self._whole(error)]
-            self._variants = VariantSessions(
-                () if self.fallback else self._manifest.variants,
-                lambda inner: Session(
-                    {**inner, "checksums": sums},
-                    models,
-                    weights,
-                    torch_programs,
-                    library=library,
-                    num_threads=num_threads,
-                    loop_timeout=loop_timeout,
-                    cache_dir=cache_dir,
-                    fallback=fallback,
-                    name=name,
-                ),
+        if memory_limit is not None and not 1 <= memory_limit < 2**63:
+            raise ArgumentError(f"memory_limit is {memory_limit}; it must be bytes, or None")
+        loop_nanoseconds = _nanoseconds("loop_timeout", loop_timeout)
+        if torch == "never" and artifact.external_programs:
+            raise ModelError(
+                f"{self.name}: torch runs {', '.join(map(repr, artifact.external_programs))}, and this was loaded "
+                'with torch="never"; load it with torch="checked", or convert the model with fallback="error"'
             )
-        except NnapiError as error:
-            raise error.within(name) from error.__cause__
-
-    def _staged(
-        self,
-        models: Mapping[str, Any],
-        weights: Sequence[Any],
-        torch_programs: Mapping[str, Any],
-        options: Mapping[str, Any],
-        cache: CompilationCache | None,
-    ) -> list[Runner]:
-        def runner_of(stage: AnyStage) -> Runner:
-            if isinstance(stage, ControlStage):
-                return ControlRunner(stage, runner_of, options["loop_timeout"])
-            if isinstance(stage, TorchStage):
-                return TorchRunner(stage, _part(torch_programs, stage.program), weights)
-            words = _part(models, stage.model)
-
-            def options_for(sizes: str) -> dict[str, Any]:
-                kept = {} if cache is None else {"cache": cache.entry(f"{stage.model}{sizes}")}
-                return {**options, **kept}
-
-            if stage.patches is None:
-                return NnapiRunner(stage, words, weights, options_for(""))
-            return FlexibleRunner(stage, words, weights, options_for, self._manifest.sizes)
-
-        return [runner_of(stage) for stage in self._manifest.stages]
-
-    def _in_torch(
-        self, weights: Sequence[Any], torch_programs: Mapping[str, Any], error: NnapiError
-    ) -> Runner:
-        """All of the model, which NNAPI does not run. Raises ``error`` where torch cannot run it either."""
-        stage = self._manifest.cpu
-        if not _is_refusal(error) or stage is None or stage.program not in torch_programs:
-            raise error
+        self._input_trees: dict[str, InputTree | None] = {}
+        """By method. None: the file is of a version that did not say it, and any nesting of the tensors does."""
         try:
-            runner = TorchRunner(stage, torch_programs[stage.program], weights)
-        except NnapiError as missing:
-            raise error.with_text(f"{error}; and to run it without NNAPI, {missing}") from None
-        self.fallback = str(error)
-        warnings.warn(
-            f"{self.name}: runs in torch, not on NNAPI: {error}", FallbackWarning, stacklevel=4
+            # All of the manifest would be many objects of Python's.
+            for method, (tree, tensors) in artifact.input_trees.items():
+                parsed = None if tree is None else InputTree.parse(tree, tensors)
+                self._input_trees[method] = parsed
+        except ModelError as error:
+            raise error.within(self.name) from None
+        pieces = TorchPieces(torch_programs, weights, loop_nanoseconds)
+        self._native = _loader.Session(
+            artifact,
+            pieces.prepare if torch == "checked" else None,
+            partial(_warn, artifact.name),
+            library=library,
+            devices=[devices] if isinstance(devices, str) else list(devices or ()),
+            num_threads=num_threads or 0,
+            loop_timeout=loop_nanoseconds,
+            timeout=_nanoseconds("timeout", timeout),
+            memory_limit=memory_limit or 0,
+            cache_dir=cache_dir,
+            fallback=fallback,
+            check_file=check_file,
+            check_timeout=_nanoseconds("check_timeout", check_timeout),
         )
-        return runner
+        self._method = self.methods[0] if len(self.methods) == 1 else None
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The methods of the file, in order; of a file of one model: ``("forward",)``.
+
+        ``session.encode`` is the method ``encode``, and so is ``session.method("encode")``.
+        """
+        return tuple(self._native.methods)
+
+    def method(self, name: str) -> Session:
+        """This session as one of its methods: called, it runs that; its `inputs`, `outputs` and so on are the method's.
+
+        The methods of a file share their state, and `reset` and `fork` are for all of them. Of a method that was made
+        for several sizes, `inputs` and `outputs` have the shapes of the first. Raises `ArgumentError` for another name.
+        """
+        made = copy(self)
+        made._native = self._native.method(name)
+        made._method = name
+        return made
+
+    def __getattr__(self, name: str) -> Session:
+        # Asked for what there is not otherwise; while a session is copied, there is nothing yet.
+        native = self.__dict__.get("_native")
+        if native is None or name.startswith("_") or name not in native.methods:
+            raise AttributeError(f"{type(self).__name__!r} has no attribute or method {name!r}")
+        return self.method(name)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *self.methods})
 
     @property
     def inputs(self) -> tuple[TensorSpec, ...]:
         """Name, dtype and shape of each argument; a dimension of None is free."""
-        return self._manifest.inputs
-
-    @property
-    def example_shapes(self) -> list[tuple[int, ...]]:
-        """Shapes of arguments that the model takes: where dimensions are free, the example's."""
-        manifest = self._manifest
-        if manifest.variants:
-            manifest = Manifest.parse(manifest.variants[0].manifest)
-        sizes = {size.name: size.example for size in manifest.sizes}
-        return [
-            tuple(one.at(sizes) for one in spec.dims) if spec.dims else _fixed_shape(spec.shape)
-            for spec in manifest.inputs
-        ]
+        return tuple(self._native.inputs)
 
     @property
     def outputs(self) -> tuple[TensorSpec, ...]:
         """The tensors among the results, in order."""
-        return tuple(result.spec for result in self._manifest.results if result.spec)
+        return tuple(self._native.outputs)
+
+    @property
+    def example_shapes(self) -> list[tuple[int, ...]]:
+        """Shapes of arguments that the model takes: where dimensions are free, the example's."""
+        return self._native.example_shapes
 
     @property
     def feature_level(self) -> int:
         """NNAPI's feature level that the model needs."""
-        return self._manifest.feature_level
+        return self._native.feature_level
 
-    def __call__(self, *args: Any) -> Any:
-        values = self._bind(args)
-        if self._manifest.variants:
-            chosen: Session = self._variants.choose(sizes_of(self._manifest.sizes, values))
-            return chosen(*args)
-        as_tensors = any(is_tensor(values[spec.name]) for spec in self.inputs)
-        try:
-            for runner in self._runners:
-                runner.run(values, as_tensors)
-        except NnapiError as error:
-            # Where sizes are free, models are compiled when the sizes are known.
-            self._runners = [self._whole(error)]
-            return self(*args)
-        results = [self._result(values, result, as_tensors) for result in self._manifest.results]
-        return self._manifest.output_tree.build(self._returned(results, values))
+    @property
+    def fallback(self) -> str | None:
+        """Why the model runs in torch; None: it runs on NNAPI."""
+        return self._native.fallback
 
-    def _returned(self, results: list[Any], values: Values) -> list[Any]:
-        """The results that are returned, after the others are written into their arguments."""
-        into = [one.into for one in self._manifest.results]
-        if not any(into):
-            return results
-        # A result may be an argument, or a view of it, as it was.
-        results = [copied(value) for value in results]
-        for value, name in zip(results, into, strict=True):
-            if name is not None:
-                write(values[name], value, name)
-        return [value for value, name in zip(results, into, strict=True) if name is None]
+    @property
+    def placements(self) -> list[Placement]:
+        """Where each NNAPI operation and each torch piece runs, and why not where it was meant to."""
+        return self._native.placements
 
-    def profile(self, *args: Any) -> list[Cost]:
-        """Runs once more, and says what each NNAPI operation and each torch stage cost."""
-        values = self._bind(args)
-        if self._manifest.variants:
-            chosen: Session = self._variants.choose(sizes_of(self._manifest.sizes, values))
-            return chosen.profile(*args)
-        return [cost for runner in self._runners for cost in runner.profile(values)]
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Takes what the model takes, structured as it was when it was converted; returns what it returns.
+
+        Raises `ArgumentError` for arguments that are not, and `NnapiError` where the run fails.
+        """
+        return self._native(*self._tensors(args, kwargs))
+
+    def run_tensors(self, tensors: Sequence[Any]) -> Any:
+        """Runs on the tensors among the arguments alone, in the order of `inputs`."""
+        return self._native(*tensors)
+
+    def arguments_of(self, tensors: Sequence[Any]) -> tuple[Sequence[Any], dict[str, Any]]:
+        """Arguments by place and by name that hold these tensors, which are in the order of `inputs`."""
+        tree = self._input_tree()
+        return (tensors, {}) if tree is None else tree.arguments(tensors)
+
+    @property
+    def state(self) -> State:
+        """What the model keeps from one call to the next, by the names of the module's buffers."""
+        return State(self._native)
+
+    def reset(self) -> None:
+        """Makes the state what it was when the model was converted."""
+        self._native.reset()
+
+    def fork(self) -> Session:
+        """Another session over the same compiled models and weights; it goes on from this state by itself."""
+        made = copy(self)
+        made._native = self._native.fork()
+        return made
+
+    def profile(self, *args: Any, **kwargs: Any) -> list[Cost]:
+        """Runs once more, and says what each NNAPI operation and each torch piece cost. Leaves the state as it is."""
+        return self._native.profile(*self._tensors(args, kwargs))
+
+    def _tensors(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Sequence[Any]:
+        tree = self._input_tree()
+        if tree is not None:
+            try:
+                return tree.flatten(args, kwargs)
+            except ArgumentError as error:
+                raise error.within(self.name) from None
+        if kwargs:
+            raise ArgumentError(
+                f"{self.name}: its file says no names of arguments; give {', '.join(kwargs)} by place"
+            )
+        return args
+
+    def _input_tree(self) -> InputTree | None:
+        """Raises `ArgumentError` where there are several methods, and this is none of them."""
+        if self._method is None:
+            listed = ", ".join(map(repr, self.methods))
+            raise ArgumentError(
+                f"{self.name} has several methods: {listed}; call one of them by its name: "
+                f"session.{self.methods[0]}(...)"
+            )
+        return self._input_trees[self._method]
 
     def bound(self) -> Bound:
         """Arrays for arguments and results that stay in one place, and are computed on without further ado.
 
         Raises `ArgumentError` where the model is more than one NNAPI piece from its arguments to its results.
         """
-        runner, results = self._runners[0] if self._runners else None, self._manifest.results
-        wanted = (
-            [spec.name for spec in self.inputs],
-            [one.spec and one.spec.name for one in results],
-        )
-        if (
-            not isinstance(runner, NnapiRunner)
-            or any(one.into for one in results)
-            or len(self._runners) != 1
-            or (list(runner.stage.reads()), list(runner.stage.writes())) != wanted
-        ):
-            raise ArgumentError(
-                f"{self.name} is not one NNAPI piece that takes its arguments and gives its results; "
-                "call the session"
-            )
-        return runner.bound()
-
-    def _bind(self, args: tuple[Any, ...]) -> Values:
-        given = list(flatten(args))
-        if len(given) != len(self.inputs):
-            names = ", ".join(repr(spec.name) for spec in self.inputs)
-            raise ArgumentError(
-                f"{self.name} takes {len(self.inputs)} tensors ({names}), not {len(given)}"
-            )
-        for spec, value in zip(self.inputs, given, strict=True):
-            _check(spec, value)
-        self._check_sizes(given)
-        if self.fallback is not None:
-            self._check_quantisation(given)
-        values = dict(self._manifest.constants)
-        values.update((spec.name, value) for spec, value in zip(self.inputs, given, strict=True))
-        return values
-
-    def _check_sizes(self, given: Sequence[Value]) -> None:
-        """Sizes must be in their ranges, and every dimension what they say it is."""
-        if not self._manifest.sizes:
-            return
-        named = {spec.name: value for spec, value in zip(self.inputs, given, strict=True)}
-        sizes = sizes_of(self._manifest.sizes, named)
-        for spec in self.inputs:
-            if spec.dims is not None:
-                check_dims(spec.name, named[spec.name].shape, spec.dims, sizes)
-        for relation in self._manifest.relations:
-            relation.check(sizes)
-
-    def _check_quantisation(self, given: list[Value]) -> None:
-        """What the borders of NNAPI stages check where they run."""
-        values = dict(zip((spec.name for spec in self.inputs), given, strict=True))
-        for stage in self._manifest.stages:
-            for border in stage.inputs if isinstance(stage, NnapiStage) else ():
-                if border.value in values:
-                    check_quantisation(border, values[border.value])
-
-    def _result(self, values: Values, result: Result, as_tensors: bool) -> Any:
-        if result.spec is None:
-            return None
-        value = values[result.spec.name]
-        if result.python is not None:
-            return result.python(value.reshape(()).item())
-        if result.spec.name in self._manifest.constants:
-            value = value.copy()  # callers may write into what they get
-        return to_tensor(value) if as_tensors else to_array(value)
+        return self._native.bound()
 
 
-def _is_refusal(error: NnapiError) -> bool:
-    """Is there no library, or does it not take the model? What fails in a run is no refusal."""
-    making = "ANeuralNetworksModel_", "ANeuralNetworksCompilation_"
-    return isinstance(error, LibraryError) or (error.call or "").startswith(making)
-
-
-def _nanoseconds(seconds: float | None) -> int:
-    """0: NNAPI's own limit."""
+def _nanoseconds(name: str, seconds: float | None) -> int:
+    """0: no limit of ours."""
     if seconds is None:
         return 0
     if not 0 < seconds < 1e9:
-        raise ArgumentError(f"loop_timeout is {seconds}; it must be seconds above 0, or None")
+        raise ArgumentError(f"{name} is {seconds}; it must be seconds above 0, or None")
     return max(1, round(seconds * 1e9))
 
 
-def _fixed_shape(shape: Shape) -> tuple[int, ...]:
-    return tuple(1 if size is None else size for size in shape)
-
-
-def _part(parts: Mapping[str, Any], name: str) -> Any:
-    if name not in parts:
-        raise ModelError(f"{name!r}, which the manifest names, is missing")
-    return parts[name]
-
-
-def _check(spec: TensorSpec, value: Value) -> None:
-    shape = tuple(value.shape)
-    fits = len(shape) == len(spec.shape) and all(
-        wanted is None or has == wanted for has, wanted in zip(shape, spec.shape, strict=True)
-    )
-    # A quantised tensor may stand for its integers; its parameters are checked at the border.
-    dtypes = {spec.dtype, f"q{spec.dtype}"}
-    if not fits or dtype_name(value) not in dtypes:
-        wanted = ", ".join("any" if dim is None else str(dim) for dim in spec.shape)
-        raise ArgumentError(
-            f"input {spec.name!r} must be {spec.dtype} of shape ({wanted}), "
-            f"not {dtype_name(value)} of shape ({', '.join(map(str, shape))})"
-        )
+def _warn(name: str, why: str) -> None:
+    """Told why the model runs in torch; the warning is for the line that loads or calls it."""
+    frame, level = sys._getframe(), 1
+    here = str(Path(__file__).parent)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(here):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(f"{name}: runs in torch, not on NNAPI: {why}", FallbackWarning, stacklevel=level)

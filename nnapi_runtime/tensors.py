@@ -28,6 +28,8 @@ def import_torch(purpose: str) -> Any:
             f"{purpose} needs torch, which is not installed here: pip install torch, "
             'or convert with fallback="error" for a model without parts that torch runs'
         ) from None
+    except (OSError, MemoryError, RuntimeError) as error:
+        raise NnapiError(f"{purpose} needs torch, which cannot be loaded here: {error}") from error
     return torch
 
 
@@ -36,14 +38,34 @@ def dtype_name(value: Value) -> str:
     return str(value.dtype).removeprefix("torch.")
 
 
+def _check_plain(value: Value) -> None:
+    """Raises `ArgumentError` for a tensor whose elements do not lie in memory one beside the other."""
+    if not is_tensor(value):
+        return
+    if value.is_nested or str(value.layout) != "torch.strided":
+        raise ArgumentError("an argument is a sparse or nested tensor; give it dense")
+    if value.is_meta:
+        raise ArgumentError("an argument is on the device 'meta', which has no numbers")
+
+
 def to_array(value: Value) -> Array:
-    """The same memory as an array, where that is possible; quantised tensors as their integers."""
+    """The same memory as an array, where that is possible; quantised tensors as their integers.
+
+    Raises `ArgumentError` for a tensor that is not dense, has no numbers, or is of a dtype that numpy has not.
+    """
     if not is_tensor(value):
         return np.asarray(value)
+    _check_plain(value)
     tensor = value.detach()
     if tensor.is_quantized:
         tensor = tensor.int_repr()
-    array: Array = tensor.cpu().resolve_conj().resolve_neg().numpy()
+    plain = tensor.cpu().resolve_conj().resolve_neg()
+    try:
+        array: Array = plain.numpy()
+    except TypeError:
+        raise ArgumentError(
+            f"a tensor is of {dtype_name(tensor)}, which numpy has not; give the arguments as torch tensors"
+        ) from None
     return array
 
 
@@ -54,6 +76,26 @@ def to_tensor(value: Value) -> Any:
         return value
     array = np.asarray(value)
     return torch.from_numpy(array if array.flags.writeable else array.copy())
+
+
+def described(tensor: Any) -> tuple[str, Array, float | None, int | None, bool]:
+    """A tensor that is no plain memory: its dtype, its elements as an array, and how it is quantised if it is.
+
+    That is scale, zero point (None where it is not) and whether each channel has its own.
+    """
+    array, dtype = to_array(tensor), dtype_name(tensor)
+    if not tensor.is_quantized:
+        return dtype, array, None, None, False
+    torch = import_torch("a quantised tensor")
+    if tensor.qscheme() not in (torch.per_tensor_affine, torch.per_tensor_symmetric):
+        return dtype, array, 0.0, 0, True
+    return dtype, array, tensor.q_scale(), tensor.q_zero_point(), False
+
+
+def quantised(integers: Any, scale: float, zero_point: int) -> Any:
+    """The quantised tensor of these integers."""
+    torch = import_torch("a quantised tensor")
+    return torch._make_per_tensor_quantized_tensor(integers, scale, zero_point)
 
 
 def shared_tensor(value: Any) -> Any:
@@ -94,6 +136,7 @@ def flatten(arguments: Iterable[Any], place: str = "argument") -> Iterator[Value
         elif isinstance(argument, dict):
             yield from flatten(argument.values(), f"{here}, value")
         elif isinstance(argument, np.ndarray) or is_tensor(argument):
+            _check_plain(argument)
             yield argument
         elif isinstance(argument, np.generic):
             yield np.asarray(argument)

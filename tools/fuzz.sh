@@ -14,3 +14,7 @@ for target in build-fuzz/fuzz_*; do
   echo "$target for $1 seconds"
   "$target" -max_total_time="$1" -max_len=4096 -len_control=10 -timeout=20 -rss_limit_mb=4096 -artifact_prefix=build-fuzz/ "$corpus"
 done
+for fuzzer in fuzz_files fuzz_operators; do
+  echo "tests.fuzz.$fuzzer for $1 seconds"
+  .venv/bin/python -m "tests.fuzz.$fuzzer" --seconds "$1" 2>/dev/null
+done

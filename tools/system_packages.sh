@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes sure that a compiler, CMake and Python's venv and headers are there: on Debian and Ubuntu what
+# Makes sure that a compiler, CMake, nlohmann's JSON headers and Python's venv and headers are there: on Debian and Ubuntu what
 # is missing is installed with apt, elsewhere it is named. Does nothing where all is there.
 set -euo pipefail
 python=${1:-python3}
@@ -7,6 +7,8 @@ python=${1:-python3}
 missing=()
 command -v cmake >/dev/null || missing+=(cmake)
 command -v g++ >/dev/null || missing+=(g++)
+[ -e /usr/include/nlohmann/json.hpp ] || [ -e /usr/local/include/nlohmann/json.hpp ] ||
+  missing+=(nlohmann-json3-dev)
 command -v "$python" >/dev/null || missing+=(python3)
 if command -v "$python" >/dev/null; then
   "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||

@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.marked_text import replace_between_marks
+from benchmarks.generated_sections import replace_between_marks
 from benchmarks.mobile.files import MODELS, Files, has_xnnpack, make
 from benchmarks.mobile.runners import Device, Here, Runs, TimingError
 from benchmarks.speed.cases import CASES

@@ -55,7 +55,7 @@ class Here:
 
     def time(self, file: Path, threads: int) -> float:
         """Milliseconds. Raises `TimingError`."""
-        command = [sys.executable, "-W", "ignore", "-m", "benchmarks.mobile.here"]
+        command = [sys.executable, "-W", "ignore", "-m", "benchmarks.mobile.speed_benchmark"]
         done = subprocess.run(
             [*command, *self.runs.arguments(str(file), threads)],
             env=variables(threads, ROOT / "build" / "mobile"),

@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks.marked_text import replace_between_marks
+from benchmarks.generated_sections import replace_between_marks
 from benchmarks.speed.artifacts import ensure, ensure_expected
 from benchmarks.speed.cases import CASES
 from benchmarks.speed.environments import ROOT, all_installed
@@ -22,10 +22,10 @@ from benchmarks.speed.prepare import artifact_path
 from benchmarks.speed.race import Heat, race
 from benchmarks.speed.results import Results, processor, today
 from benchmarks.speed.table import markdown
+from nnapi_core.artifact.read_artifact import read_artifact
 from nnapi_core.cli.profile import works_of
 from nnapi_runtime import _loader
 from nnapi_runtime.machine import Machine
-from nnapi_runtime.nnapi_file import read_file
 
 PAGE = ROOT / "docs" / "performance.md"
 PICTURE = ROOT / "docs" / "performance.svg"
@@ -80,7 +80,7 @@ def macs(folder: Path, cases: list[str]) -> dict[str, int]:
     for case in cases:
         path = artifact_path(folder, case, "fp32", "ours")
         if path.exists():
-            counted[case] = sum(work.macs for work in works_of(read_file(path)))
+            counted[case] = sum(work.macs for work in works_of(read_artifact(path)))
     return counted
 
 

@@ -14,8 +14,8 @@ from typing import Any
 from attrs import field, frozen
 
 from benchmarks.speed.environments import PYTHONS, last_line, variables
+from benchmarks.speed.machine_load import Watch
 from benchmarks.speed.peers import peer
-from benchmarks.speed.quiet import Watch
 
 LOAD_TIMEOUT = 300.0
 # Seconds for the threads of whoever was measured before to stop waiting actively.

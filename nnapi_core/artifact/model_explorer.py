@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from nnapi_core.artifact.picture import Picture, PictureNode
+from nnapi_core.artifact.artifact_graph import Picture, PictureNode
 
 _COLOURS = {"nnapi": "#bfe8c8", "cpu": "#ffd3a3", "border": "#cfe0ff"}
 

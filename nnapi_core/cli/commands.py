@@ -3,110 +3,238 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from nnapi_core.artifact.atomic import written_whole
-from nnapi_core.artifact.inspect import describe
+from nnapi_core.artifact.artifact_graph import pictures
+from nnapi_core.artifact.atomic_write import check_writable, written_whole
+from nnapi_core.artifact.inspect_text import describe
 from nnapi_core.artifact.model_explorer import model_explorer_json
-from nnapi_core.artifact.picture import pictures
-from nnapi_core.cli.artifact_report import artifact_report, check_report_name
+from nnapi_core.cli.artifact_page import artifact_report, check_report_name
 from nnapi_core.cli.bench import bench_file
-from nnapi_core.cli.dynamic import dynamic_shapes
-from nnapi_core.cli.model_source import load_model
+from nnapi_core.cli.convert_methods import MethodSource, load_methods, verify_methods
+from nnapi_core.cli.dynamic_sizes import dynamic_shapes
+from nnapi_core.cli.list_plugins import described_plugins, plugins_json, plugins_text
+from nnapi_core.cli.model_source import Source, load_model
+from nnapi_core.cli.print_text import complain, say
 from nnapi_core.cli.progress import working
-from nnapi_core.cli.terminal import show_explanation, show_summary, show_verification
-from nnapi_core.driver import Converted
-from nnapi_core.driver import convert as convert_module
-from nnapi_core.driver import explain as explain_module
+from nnapi_core.cli.quantize_and_evaluate import evaluate, quantize
+from nnapi_core.cli.report_terminal import show_explanation, show_summary, show_verification
+from nnapi_core.cli.run import run_file
+from nnapi_core.conversion.convert import convert as convert_module
+from nnapi_core.conversion.convert_methods import convert_methods
+from nnapi_core.conversion.converted import Converted, moved_to_torch, torch_nodes
+from nnapi_core.conversion.converted_methods import ConvertedMethods
+from nnapi_core.conversion.explain import explain as explain_module
+from nnapi_core.conversion.presets import preset
 from nnapi_core.errors import ConversionError
-from nnapi_core.lowering.pieces import IslandRule
+from nnapi_core.lowering.partition.group_nodes import IslandRule
 from nnapi_core.nnapi.device_profile import DeviceProfile
 from nnapi_core.plugins.registry import Registry
-from nnapi_core.report import Report
-from nnapi_core.verify import verify
+from nnapi_core.report.report import Report
+from nnapi_core.verification.verify import Verification, verify
 from nnapi_runtime import NnapiError as RuntimeFailure
 
-__all__ = ["RuntimeFailure", "bench", "convert", "explain", "inspect", "plugins"]
+__all__ = [
+    "RuntimeFailure",
+    "ShareError",
+    "bench",
+    "convert",
+    "evaluate",
+    "explain",
+    "inspect",
+    "plugins",
+    "quantize",
+    "run",
+]
 
+
+class ShareError(ConversionError):
+    """Less is on NNAPI than was asked for."""
+
+
+# Of a model with state: what a call leaves shows in the next ones.
+_VERIFIED_CALLS = 4
 _ARTIFACTS = (".nnapi", ".ptl", ".pt")
 
 
 def convert(options: Namespace) -> int:
-    if Path(options.output).suffix not in _ARTIFACTS:
-        raise ConversionError(f"{options.output}: artifacts end in {', '.join(_ARTIFACTS)}")
-    if not Path(options.output).resolve().parent.is_dir():
-        raise ConversionError(f"{options.output}: the folder does not exist")
+    _check_artifact_name(options.output)
+    if options.no_torch and Path(options.output).suffix != ".nnapi":
+        raise ConversionError(
+            f"{options.output}: stock PyTorch runs .pt and .ptl; --no-torch is for .nnapi"
+        )
+    check_writable(options.output)
     check_report_name(options.report)
     registry = Registry.collect(blocked=options.blocked)
     with working("reading the model"):
-        source = load_model(options.model, options.input)
+        source = _source(options)
     with working("converting") as steps:
-        converted = convert_module(
-            source.module,
-            source.args,
+        converted = _converted(
+            source,
+            options,
             fallback=options.fallback,
-            dynamic_shapes=dynamic_shapes(source.module, source.args, options.dynamic),
-            sizes=options.sizes,
             relax_float32_to_float16=options.relax_fp16,
-            **_target(options),
+            self_check=not options.no_self_check,
             registry=registry,
             progress=steps.count,
         )
-    show_summary(converted.report)
+    held = _held(converted, options.output)
+    needed = _torch_nodes(held)
+    if options.no_torch and needed:
+        raise ConversionError(
+            f"{options.output} was not written: it would need torch where it runs, for {len(needed)} node(s):\n"
+            + "\n".join(needed)
+            + (
+                ""
+                if options.fallback == "host"
+                else "\n--fallback host lets our own library run what it can of these"
+            )
+        )
+    if needed and Path(options.output).suffix == ".nnapi":
+        held.report.notes.append(
+            f"torch runs {len(needed)} node(s): {options.output} needs torch where it runs; --no-torch refuses that"
+        )
+    show_summary(held.report)
+    _check_share(held.report, options.min_share, f"; {options.output} was not written")
     failed = False
     if options.verify:
-        with working("comparing with torch") as steps:
-            result = verify(
-                converted,
-                source.args,
-                source.run(),
-                by_node=options.report is not None,
-                progress=steps.count,
+        for title, result in _verified(held, source, by_node=options.report is not None):
+            before = f"{title}." if title else ""
+            held.report.add_errors(
+                {f"{before}{one.name}": (one.relative, one.own) for one in result.nodes}
             )
-        converted.report.add_errors({one.name: (one.relative, one.own) for one in result.nodes})
-        show_verification(result)
-        failed = not result.passed
-    _write_report(converted.report, options.report)
+            if title:
+                say(f"{title}:")
+            show_verification(result)
+            failed = failed or not result.passed
+    _write_report(held.report, options.report)
     if failed:
         raise ConversionError(f"the result differs from torch; {options.output} was not written")
     with working(f"writing {options.output}"):
-        converted.save(options.output)
-    _say_written(converted, options.output)
+        held.save(options.output)
+    _say_written(held, options.output)
     return 0
 
 
+def _source(options: Namespace) -> Source | MethodSource:
+    if options.method:
+        return load_methods(options.model, options.method)
+    return load_model(options.model, options.input)
+
+
+def _converted(
+    source: Source | MethodSource, options: Namespace, **asked: Any
+) -> Converted | ConvertedMethods:
+    """``asked`` is what both kinds of conversion take."""
+    target = _target(options)
+    if isinstance(source, MethodSource):
+        return convert_methods(source.methods(), **target, **asked)
+    return convert_module(
+        source.module,
+        source.args,
+        source.kwargs,
+        dynamic_shapes=dynamic_shapes(source.module, source.args, options.dynamic),
+        sizes=options.sizes,
+        quantized_io=options.quantized_io,
+        **target,
+        **asked,
+    )
+
+
+def _torch_nodes(converted: Converted | ConvertedMethods) -> list[str]:
+    if isinstance(converted, Converted):
+        return torch_nodes(converted)
+    every = (case for cases in converted.cases.values() for case in cases)
+    return [line for case in every for line in torch_nodes(case)]
+
+
+def _verified(
+    held: Converted | ConvertedMethods, source: Source | MethodSource, *, by_node: bool
+) -> Iterator[tuple[str, Verification]]:
+    """Comparisons with torch, and what they are of: a method, or all of them."""
+    rounds = _VERIFIED_CALLS if held.report.states else 1
+    with working("comparing with torch") as steps:
+        if isinstance(held, Converted):
+            assert isinstance(source, Source)
+            expected, *later = source.run(rounds)
+            result = verify(
+                held,
+                source.args,
+                expected,
+                kwargs=source.kwargs,
+                steps=later,
+                by_node=by_node,
+                progress=steps.count,
+            )
+            found = [("", result)]
+        else:
+            assert isinstance(source, MethodSource)
+            found = list(
+                verify_methods(held, source, rounds=rounds, by_node=by_node, progress=steps.count)
+            )
+    yield from found
+
+
+def _held(converted: Converted | ConvertedMethods, path: str) -> Converted | ConvertedMethods:
+    """What the file will hold. Nodes that its format leaves to torch are warned of."""
+    with working(f"looking at what {path} can hold"):
+        held = converted.held_by(path)
+    moved = moved_to_torch(converted.report, held.report)
+    if moved:
+        complain(f"warning: {path}: {moved}")
+    return held
+
+
 def _target(options: Namespace) -> dict[str, Any]:
-    path = options.device_profile
+    target: dict[str, Any] = {"feature_level": 29, "device_profile": None}
+    if options.target is not None:
+        target = preset(options.target).convert_options()
+    if options.feature_level is not None:
+        target["feature_level"] = options.feature_level
+    if options.device_profile is not None:
+        target["device_profile"] = DeviceProfile.read(options.device_profile)
     return {
-        "feature_level": options.feature_level,
-        "quantized_io": options.quantized_io,
-        "device_profile": None if path is None else DeviceProfile.read(path),
+        **target,
         "islands": IslandRule(options.min_island, options.max_pieces),
+        "trace": options.trace,
     }
 
 
-def _say_written(converted: Converted, path: str) -> None:
+def _say_written(converted: Converted | ConvertedMethods, path: str) -> None:
     size = Path(path).stat().st_size
-    print(f"wrote {path} ({size / 1e6:.2f} MB, feature level {converted.report.feature_level})")
+    say(f"wrote {path} ({size / 1e6:.2f} MB, feature level {converted.report.feature_level})")
 
 
 def explain(options: Namespace) -> int:
+    if options.output is not None:
+        _check_artifact_name(options.output)
     check_report_name(options.report)
     registry = Registry.collect(blocked=options.blocked)
     with working("reading the model"):
-        source = load_model(options.model, options.input)
+        source = _source(options)
     with working("asking every plugin"):
-        report = explain_module(
-            source.module,
-            source.args,
-            dynamic_shapes=dynamic_shapes(source.module, source.args, options.dynamic),
-            sizes=options.sizes,
-            registry=registry,
-            **_target(options),
-        )
+        if options.output is None and isinstance(source, Source):
+            report = explain_module(
+                source.module,
+                source.args,
+                source.kwargs,
+                dynamic_shapes=dynamic_shapes(source.module, source.args, options.dynamic),
+                sizes=options.sizes,
+                quantized_io=options.quantized_io,
+                registry=registry,
+                **_target(options),
+            )
+        else:
+            # What a file can hold is known when all of it is made, and so is what methods share.
+            converted = _converted(source, options, self_check=False, registry=registry)
+            report = converted.report
+    if options.output is not None:
+        report = _held(converted, options.output).report
     show_explanation(report)
     _write_report(report, options.report)
+    _check_share(report, options.min_share)
     return 0
 
 
@@ -114,7 +242,9 @@ def inspect(options: Namespace) -> int:
     check_report_name(options.report)
     if options.graph and Path(options.graph).suffix != ".json":
         raise ConversionError(f"{options.graph}: a graph for Model Explorer is .json")
-    print(describe(options.file))
+    if options.graph:
+        check_writable(options.graph)
+    say(describe(options.file))
     if options.report:
         _write(options.report, artifact_report(options.file, options.report))
     if options.graph:
@@ -123,18 +253,34 @@ def inspect(options: Namespace) -> int:
     return 0
 
 
+def run(options: Namespace) -> int:
+    say(run_file(options))
+    return 0
+
+
 def bench(options: Namespace) -> int:
-    print(bench_file(options))
+    say(bench_file(options))
     return 0
 
 
 def plugins(options: Namespace) -> int:
-    registry = Registry.collect(blocked=options.blocked)
-    for name, lowerings in registry.plugins.items():
-        if lowerings:
-            overloads = sorted(str(o) for one in lowerings for o in one.overloads)
-            print(f"{name}: {len(overloads)} overloads\n  " + "\n  ".join(overloads))
+    listed = described_plugins(Registry.collect(blocked=options.blocked))
+    say(plugins_json(listed) if options.json else plugins_text(listed))
     return 0
+
+
+def _check_share(report: Report, least: float | None, consequence: str = "") -> None:
+    """Raises `ShareError`."""
+    share = 100 * report.share
+    if least is not None and share < least:
+        raise ShareError(
+            f"{share:.1f}% of the nodes that run are on NNAPI, less than --min-share {least:g}{consequence}"
+        )
+
+
+def _check_artifact_name(path: str) -> None:
+    if Path(path).suffix not in _ARTIFACTS:
+        raise ConversionError(f"{path}: artifacts end in {', '.join(_ARTIFACTS)}")
 
 
 def _write_report(report: Report, path: str | None) -> None:

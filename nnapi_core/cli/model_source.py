@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
+import math
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 import torch.utils._pytree as pytree
-from attrs import frozen
+from attrs import field, frozen
 from torch.export import ExportedProgram
 
-from nnapi_core.cli.arguments import InputSpec
+from nnapi_core.cli.input_specs import InputSpec
+from nnapi_core.cli.users_modules import import_from_here, look_here_last, module_name
 from nnapi_core.errors import ConversionError
-from nnapi_core.graph.torchscript_input import read_torchscript
+from nnapi_core.graph.export.export_torchscript import read_torchscript
+from nnapi_core.graph.export.run_without_side_effects import apart
 
 
 @frozen(eq=False)
@@ -25,18 +28,24 @@ class Source:
 
     module: torch.nn.Module | ExportedProgram
     args: tuple[Any, ...]
+    kwargs: Mapping[str, Any] = field(factory=dict)
 
-    def run(self) -> Any:
-        """Eager torch on the example arguments."""
-        module = self.module
-        # The model may write into its arguments.
-        args = pytree.tree_map_only(torch.Tensor, torch.clone, self.args)
-        with torch.no_grad():
-            return (module.module() if isinstance(module, ExportedProgram) else module)(*args)
+    def run(self, calls: int = 1) -> list[Any]:
+        """Eager torch on the example arguments, call after call; the module's own tensors stay as they are."""
+        called = apart(self.module)
+        results = []
+        for _ in range(calls):
+            # The model may write into its arguments, and into what it returned.
+            args, kwargs = pytree.tree_map_only(torch.Tensor, torch.clone, (self.args, self.kwargs))
+            with torch.no_grad():
+                made = called(*args, **kwargs)
+            results.append(pytree.tree_map_only(torch.Tensor, torch.clone, made))
+        return results
 
 
 def load_model(text: str, inputs: Sequence[InputSpec]) -> Source:
     """Raises `ConversionError` for a file or a callable that is not there or not a model."""
+    check_memory(inputs)
     examples = tuple(example(spec, seed) for seed, spec in enumerate(inputs))
     path, _, name = text.rpartition(":")
     if path and not Path(text).exists():
@@ -55,13 +64,83 @@ def load_model(text: str, inputs: Sequence[InputSpec]) -> Source:
     return Source(read_torchscript(text, examples), examples)
 
 
+def module_of(text: str) -> tuple[torch.nn.Module, Any]:
+    """What ``package.module:callable`` gives, and its example arguments, if any: for those who call its methods.
+
+    Raises `ConversionError` for what is not there, or no module.
+    """
+    where, _, name = text.rpartition(":")
+    if not where or Path(text).exists():
+        raise ConversionError(
+            f"{text}: --method is for module:callable or path/file.py:callable; a .pt2 or TorchScript file has no "
+            "methods that can be converted together"
+        )
+    found, examples, _ = _made(where, name)
+    if not isinstance(found, torch.nn.Module):
+        raise ConversionError(
+            f"{text} gives {type(found).__name__}, not an nn.Module or (module, example_args)"
+        )
+    return found.eval(), examples
+
+
+def model_of(text: str) -> torch.nn.Module | ExportedProgram:
+    """A model without example arguments: ``file.pt2`` or ``package.module:callable``.
+
+    Raises `ConversionError` for what is not there, or no model.
+    """
+    where, _, name = text.rpartition(":")
+    if not where or Path(text).exists():
+        return load_model(text, []).module
+    found, _, _ = _made(where, name)
+    if not isinstance(found, torch.nn.Module | ExportedProgram):
+        raise ConversionError(f"{text} gives {type(found).__name__}, not an nn.Module")
+    return found.eval() if isinstance(found, torch.nn.Module) else found
+
+
+def function_of(text: str, what: str) -> Any:
+    """``package.module:function`` or ``path/file.py:function``; ``what`` it is for, in errors.
+
+    Raises `ConversionError` for what is not there, or cannot be called.
+    """
+    where, _, name = text.rpartition(":")
+    if not where:
+        raise ConversionError(
+            f"{what} {text}: write it as module:function or path/file.py:function"
+        )
+    module = _import(where)
+    found = getattr(module, name, None)
+    if not callable(found):
+        raise ConversionError(f"{what} {text}: {where} has no function {name!r}")
+    return found
+
+
+def check_memory(inputs: Sequence[InputSpec]) -> None:
+    """Raises `ConversionError` for examples that take more than half of the machine's memory, before it is taken."""
+    # As they are drawn, before they get their dtype.
+    needed = sum(8 * math.prod(one.shape) for one in inputs)
+    most = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+    if needed > most:
+        shapes = ", ".join("x".join(map(str, one.shape)) for one in inputs)
+        raise ConversionError(
+            f"--input {shapes}: examples of {needed / 1e9:.3g} GB do not fit this machine "
+            f"({most / 1e9:.3g} GB are half of its memory)"
+        )
+
+
 def example(spec: InputSpec, seed: int) -> torch.Tensor:
-    """Seeded random numbers; small non-negative ones for integers, which often are indices."""
+    """Seeded random numbers; small non-negative ones for integers, which often are indices.
+
+    Raises `ConversionError` for more than there is memory for.
+    """
     generator = torch.Generator().manual_seed(seed)
     dtype = getattr(torch, spec.dtype)
-    if dtype.is_floating_point:
-        return torch.randn(spec.shape, generator=generator).to(dtype)
-    return torch.randint(0, 2, spec.shape, generator=generator).to(dtype)
+    try:
+        if dtype.is_floating_point:
+            return torch.randn(spec.shape, generator=generator).to(dtype)
+        return torch.randint(0, 2, spec.shape, generator=generator).to(dtype)
+    except (RuntimeError, MemoryError) as error:
+        shape = "x".join(map(str, spec.shape))
+        raise ConversionError(f"--input {shape}: no such tensor can be made: {error}") from error
 
 
 def _from_exported(path: str, examples: tuple[Any, ...]) -> Source:
@@ -77,7 +156,8 @@ def _from_exported(path: str, examples: tuple[Any, ...]) -> Source:
     if not examples:
         if program.example_inputs is None:
             raise ConversionError(f"{path} has no example inputs: say them with --input, in order")
-        examples = tuple(program.example_inputs[0])
+        args, kwargs = program.example_inputs
+        return Source(program, tuple(args), kwargs)
     _check_inputs(program, examples, path)
     return Source(program, examples)
 
@@ -100,32 +180,22 @@ def _check_inputs(program: ExportedProgram, examples: tuple[Any, ...], path: str
 
 
 def _from_callable(where: str, name: str, examples: tuple[Any, ...]) -> Source:
-    module = _import(where)
-    try:
-        found = getattr(module, name)
-    except AttributeError:
-        raise ConversionError(f"{where} has no {name!r}") from None
-    if not isinstance(found, torch.nn.Module):
-        try:
-            found = found()
-        except Exception as error:
-            raise ConversionError(
-                f"{where}:{name}() raised {type(error).__name__}: {error}"
-            ) from error
-    if isinstance(found, tuple) and len(found) == 2:
-        found, own_examples = found
-        examples = examples or tuple(own_examples)
+    found, own_examples, by_name = _made(where, name)
+    own_kwargs: Mapping[str, Any] = {}
+    if not examples and own_examples is not None:
+        examples, own_kwargs = tuple(own_examples), by_name
     if not isinstance(found, torch.nn.Module | ExportedProgram):
         raise ConversionError(
             f"{where}:{name} gives {type(found).__name__}, not an nn.Module or (module, example_args)"
         )
-    if not examples:
+    if not examples and not own_kwargs:
         raise ConversionError(
-            f"say the inputs of {where}:{name} with --input, in order, or return (module, example_args)"
+            f"say the inputs of {where}:{name} with --input, in order, or return (module, example_args) or "
+            "(module, example_args, example_kwargs)"
         )
     if isinstance(found, torch.nn.Module):
         found.eval()
-    source = Source(found, examples)
+    source = Source(found, examples, own_kwargs)
     try:
         source.run()
     except Exception as error:
@@ -136,23 +206,47 @@ def _from_callable(where: str, name: str, examples: tuple[Any, ...]) -> Source:
     return source
 
 
+def _made(where: str, name: str) -> tuple[Any, Any, Mapping[str, Any]]:
+    """What a callable gives: a model, and arguments by place (None: it does not say) and by name."""
+    module = _import(where)
+    try:
+        found = getattr(module, name)
+    except AttributeError:
+        raise ConversionError(f"{where} has no {name!r}") from None
+    if not isinstance(found, torch.nn.Module):
+        try:
+            found = found()
+        # A model's code may end the program, too.
+        except (Exception, SystemExit) as error:
+            raise ConversionError(
+                f"{where}:{name}() raised {type(error).__name__}: {error}"
+            ) from error
+    if isinstance(found, tuple) and len(found) in (2, 3):
+        model, examples, *by_name = found
+        return model, examples, (by_name or [{}])[0]
+    return found, None, {}
+
+
 def _import(where: str) -> Any:
     try:
         if where.endswith(".py"):
-            if not Path(where).is_file():
-                raise ConversionError(f"{where}: there is no such file")
-            spec = importlib.util.spec_from_file_location(Path(where).stem, where)
-            assert spec is not None and spec.loader is not None
-            module = importlib.util.module_from_spec(spec)
-            sys.modules[spec.name] = module
-            sys.path.insert(0, str(Path(where).resolve().parent))
-            spec.loader.exec_module(module)
-            return module
-        sys.path.insert(0, "")
-        return importlib.import_module(where)
+            return _import_file(Path(where))
+        return import_from_here(where)
     except ConversionError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ConversionError(
             f"{where} cannot be imported: {type(error).__name__}: {error}"
         ) from error
+
+
+def _import_file(path: Path) -> Any:
+    if not path.is_file():
+        raise ConversionError(f"{path}: there is no such file")
+    look_here_last(path.resolve().parent)
+    spec = importlib.util.spec_from_file_location(module_name(path), path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module

@@ -7,14 +7,12 @@ from itertools import groupby
 from statistics import median
 from typing import Any
 
-import numpy as np
 from attrs import frozen
 
+from nnapi_core.artifact.read_artifact import Artifact
+from nnapi_core.nnapi.operation_cost import Work
 from nnapi_core.nnapi.opset import ops
-from nnapi_core.nnapi.serialize import deserialize
-from nnapi_core.nnapi.work import Work
 from nnapi_runtime.machine import Machine
-from nnapi_runtime.nnapi_file import NnapiFile
 
 _NO_WORK = Work(0, 0, False)
 
@@ -47,11 +45,15 @@ class Row:
 
 
 def profile_rows(
-    profile: Callable[[], Sequence[Any]], file: NnapiFile, runs: int, machine: Machine
+    profile: Callable[[], Sequence[Any]],
+    file: Artifact,
+    runs: int,
+    machine: Machine,
+    method: str | None = None,
 ) -> list[Row]:
-    """A row for each operation and torch stage, in order; times are medians of ``runs`` profiles."""
+    """A row for each operation and torch piece, in order; times are medians of ``runs`` profiles."""
     profiles = [profile() for _ in range(runs)]
-    works = list(works_of(file))
+    works = list(works_of(file, method))
     medians = [median(cost.nanoseconds for cost in costs) for costs in zip(*profiles, strict=True)]
     total = sum(medians) or 1
     rows = []
@@ -70,14 +72,13 @@ def profile_rows(
     return rows
 
 
-def works_of(file: NnapiFile) -> Iterable[Work]:
-    """One for each operation of the file's NNAPI stages and for each torch stage."""
-    weights = [np.asarray(one) for one in file.weights]
-    for stage in file.manifest["stages"]:
-        if stage["kind"] != "nnapi":
+def works_of(artifact: Artifact, method: str | None = None) -> Iterable[Work]:
+    """One for each operation of the NNAPI pieces of the file, or of a method of it, and for each torch piece."""
+    for piece in artifact.of_method(method)["stages"]:
+        if piece["kind"] != "nnapi":
             yield _NO_WORK
             continue
-        model = deserialize(bytes(file.models[stage["model"]]), weights)
+        model = artifact.models[piece["model"]]
         for operation in model.operations:
             yield Work.of(model, operation)
 

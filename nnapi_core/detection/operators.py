@@ -11,10 +11,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from nnapi_core.detection import heatmaps, regions, torchvision_operators
+from nnapi_core.detection import heatmaps, roi_align_pool, torchvision_operators
 from nnapi_core.detection.boxes import LOG_SIZE_LIMIT, SMALLEST, clipped, decoded, suppressed
-from nnapi_core.detection.definition import operator
-from nnapi_core.detection.regions import fake_regions
+from nnapi_core.detection.define_operator import operator
+from nnapi_core.detection.roi_align_pool import fake_regions
 
 _NNAPI = torch.library.Library("nnapi", "FRAGMENT")  # type: ignore[no-untyped-call]
 
@@ -225,9 +225,9 @@ def roi_align(
 ) -> Tensor:  # fmt: skip
     """torchvision's ``roi_align`` (not ``aligned``) of boxes [N, 4] of one image, clipped to its feature map."""
     _check_one_image(input)
-    within = regions.inside(boxes, input.shape[2], input.shape[3], spatial_scale)
-    rois = regions.with_batch(within)
-    return regions.aligned(
+    within = roi_align_pool.inside(boxes, input.shape[2], input.shape[3], spatial_scale)
+    rois = roi_align_pool.with_batch(within)
+    return roi_align_pool.aligned(
         input, rois, spatial_scale, pooled_height, pooled_width, sampling_ratio, False
     )
 
@@ -242,9 +242,9 @@ def roi_pool(
 ) -> Tensor:
     """torchvision's ``roi_pool`` of boxes [N, 4] of one image, clipped to its feature map."""
     _check_one_image(input)
-    within = regions.inside(boxes, input.shape[2], input.shape[3], spatial_scale)
-    rois = regions.with_batch(within)
-    return regions.pooled(input, rois, spatial_scale, pooled_height, pooled_width)[0]
+    within = roi_align_pool.inside(boxes, input.shape[2], input.shape[3], spatial_scale)
+    rois = roi_align_pool.with_batch(within)
+    return roi_align_pool.pooled(input, rois, spatial_scale, pooled_height, pooled_width)[0]
 
 
 def _fake_keypoints(heatmaps: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor]:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 import nnapi_core.detection.operators  # noqa: F401 (defines the operators)
 from nnapi_core.detection.image import ImageTransform
 from nnapi_core.detection.proposals import Proposals
-from nnapi_core.detection.region_heads import RegionHeads
+from nnapi_core.detection.roi_heads import RegionHeads
 from nnapi_core.detection.single_shot import SingleShotDetector
 from nnapi_core.errors import ConversionError
 

@@ -16,16 +16,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nnapi_core.detection import regions
+from nnapi_core.detection import roi_align_pool
 from nnapi_core.detection.boxes import suppressed
-from nnapi_core.detection.definition import operator
+from nnapi_core.detection.define_operator import operator
 
 
 def _roi_align(
     input: Tensor, rois: Tensor, spatial_scale: float, pooled_height: int, pooled_width: int,
     sampling_ratio: int, aligned: bool,
 ) -> Tensor:  # fmt: skip
-    return regions.aligned(
+    return roi_align_pool.aligned(
         input, rois, spatial_scale, pooled_height, pooled_width, sampling_ratio, aligned
     )
 
@@ -33,7 +33,7 @@ def _roi_align(
 def _fake_roi_pool(
     input: Tensor, rois: Tensor, spatial_scale: float, pooled_height: int, pooled_width: int
 ) -> tuple[Tensor, Tensor]:
-    result = regions.fake_regions(input, rois, spatial_scale, pooled_height, pooled_width)
+    result = roi_align_pool.fake_regions(input, rois, spatial_scale, pooled_height, pooled_width)
     return result, torch.empty_like(result, dtype=torch.int32)
 
 
@@ -52,12 +52,12 @@ _OPERATORS: list[tuple[str, Callable[..., Any], Callable[..., Any]]] = [
         "roi_align(Tensor input, Tensor rois, float spatial_scale, SymInt pooled_height, "
         "SymInt pooled_width, int sampling_ratio, bool aligned) -> Tensor",
         _roi_align,
-        regions.fake_regions,
+        roi_align_pool.fake_regions,
     ),
     (
         "roi_pool(Tensor input, Tensor rois, float spatial_scale, SymInt pooled_height, "
         "SymInt pooled_width) -> (Tensor, Tensor)",
-        regions.pooled,
+        roi_align_pool.pooled,
         _fake_roi_pool,
     ),
 ]

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from nnapi_core.errors import Unsupported
-from nnapi_core.nnapi.expression import Expression, named_sizes
+from nnapi_core.nnapi.size_expression import Expression, named_sizes
 
 
 def known_sizes(manifest: dict[str, Any]) -> list[dict[str, Any]]:
     """The sizes that the artifact needs, each of a value that it has.
 
-    A size that is counted is that of the first value of a stage that has it as a dimension. Raises `Unsupported`
+    A size that is counted is that of the first value of a piece that has it as a dimension. Raises `Unsupported`
     where there is no such value.
     """
     inputs = {one["name"] for one in manifest["inputs"]}
@@ -27,22 +27,22 @@ def known_sizes(manifest: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _entering(manifest: dict[str, Any], size: dict[str, Any]) -> dict[str, Any]:
-    for stage in manifest["stages"]:
-        for border in stage["inputs"] if stage["kind"] == "nnapi" else ():
+    for piece in manifest["stages"]:
+        for border in piece["inputs"] if piece["kind"] == "nnapi" else ():
             for dim, expression in enumerate(border.get("dims", ())):
                 if expression == size["name"]:
                     return {**size, "of": border["value"], "dim": dim, "factor": 1, "offset": 0}
-    raise Unsupported("a size that no tensor between the stages says", size=size["name"])
+    raise Unsupported("a size that no tensor between the pieces says", size=size["name"])
 
 
 def _expressions(manifest: dict[str, Any]) -> Iterator[Expression]:
     """Every expression that is computed when the model runs; results are as they come out."""
     for one in manifest["inputs"]:
         yield from one.get("dims", ())
-    for stage in manifest["stages"]:
-        if stage["kind"] == "nnapi":
-            for border in (*stage["inputs"], *stage["outputs"]):
+    for piece in manifest["stages"]:
+        if piece["kind"] == "nnapi":
+            for border in (*piece["inputs"], *piece["outputs"]):
                 yield from border.get("dims", ())
-            yield from stage["patches"]["values"]
-            for part in stage["parts"]:
+            yield from piece["patches"]["values"]
+            for part in piece["parts"]:
                 yield from part["dims"]

@@ -7,9 +7,9 @@ from typing import Any
 
 from attrs import frozen
 
-from nnapi_core.artifact.parts import Parts
+from nnapi_core.artifact.contents import Contents
 from nnapi_core.errors import Unsupported
-from nnapi_core.flexible.samples import Region
+from nnapi_core.flexible.sample_sizes import Region
 
 
 @frozen(eq=False)
@@ -17,14 +17,19 @@ class Variant:
     """One conversion, and the sizes that it is for. Its weights are numbered in a table that all variants share."""
 
     region: Region
-    parts: Parts
+    parts: Contents
 
 
-def combined(variants: Sequence[Variant], sizes: list[dict[str, Any]]) -> Parts:
+def combined(variants: Sequence[Variant], sizes: list[dict[str, Any]]) -> Contents:
     """All of them as one; ``sizes`` as the manifest has them."""
     renamed = [_renamed(one.parts, number) for number, one in enumerate(variants)]
     first = renamed[0]
-    documents = [one.manifest for one in renamed]
+    # How arguments are structured is said once, outside.
+    input_tree = first.manifest["input_tree"]
+    documents = [
+        {key: value for key, value in one.manifest.items() if key != "input_tree"}
+        for one in renamed
+    ]
     inputs = [
         _free_shape(column, sizes) for column in zip(*(d["inputs"] for d in documents), strict=True)
     ]
@@ -38,6 +43,7 @@ def combined(variants: Sequence[Variant], sizes: list[dict[str, Any]]) -> Parts:
             _free_shape(column, ())
             for column in zip(*(d["outputs"] for d in documents), strict=True)
         ],
+        "input_tree": input_tree,
         "output_tree": documents[0]["output_tree"],
         "constants": {},
         "stages": [],
@@ -47,13 +53,13 @@ def combined(variants: Sequence[Variant], sizes: list[dict[str, Any]]) -> Parts:
             for one, document in zip(variants, documents, strict=True)
         ],
     }
-    return Parts(
+    return Contents(
         manifest,
         {name: words for one in renamed for name, words in one.models.items()},
         first.weights,
-        {name: module for one in renamed for name, module in one.torch_stages.items()},
+        {name: module for one in renamed for name, module in one.torch_programs.items()},
         {name: model for one in renamed for name, model in one.lowered.items()},
-        first.input_values,
+        first.borders,
     )
 
 
@@ -77,26 +83,26 @@ def _free_shape(
     return {**first, "shape": shape}
 
 
-def _renamed(parts: Parts, number: int) -> Parts:
+def _renamed(parts: Contents, number: int) -> Contents:
     """With models and programs whose names no other variant has."""
 
     def name(old: str) -> str:
         kind, _, rest = old.partition(".")
         return f"{kind}.{number}.{rest}"
 
-    stages = [
-        {**stage, key: name(stage[key])}
-        for stage in parts.manifest["stages"]
-        for key in ("model" if stage["kind"] == "nnapi" else "program",)
+    pieces = [
+        {**piece, key: name(piece[key])}
+        for piece in parts.manifest["stages"]
+        for key in ("model" if piece["kind"] == "nnapi" else "program",)
     ]
-    manifest = {**parts.manifest, "stages": stages}
+    manifest = {**parts.manifest, "stages": pieces}
     if "cpu" in manifest:
         manifest["cpu"] = {**manifest["cpu"], "program": name(manifest["cpu"]["program"])}
-    return Parts(
+    return Contents(
         manifest,
         {name(old): words for old, words in parts.models.items()},
         parts.weights,
-        {name(old): module for old, module in parts.torch_stages.items()},
+        {name(old): module for old, module in parts.torch_programs.items()},
         {name(old): model for old, model in parts.lowered.items()},
-        parts.input_values,
+        parts.borders,
     )

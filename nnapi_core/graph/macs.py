@@ -12,6 +12,7 @@ from torch.fx import Node
 from torch.utils.flop_counter import FlopCounterMode
 
 from nnapi_core.graph.bind_args import bind_args
+from nnapi_core.graph.program import Program
 
 # Rare ones are asked of torch's counter, which runs them on fake tensors.
 _OTHERS = re.compile(r"einsum|lstm|gru|rnn|attention|aten\.bilinear|conv_tbc")
@@ -23,6 +24,14 @@ _FACTORS = {
     "matmul": "other",
     "mv": "vec",
 }
+
+
+def macs_of(program: Program, node: Node) -> int:
+    """The same; of a call that is rewritten for NNAPI, what it becomes counts where it has no number itself."""
+    inner = program.rewritten.get(node)
+    if inner is None:
+        return macs(node)
+    return macs(node) or sum(macs_of(inner.program, one) for one in inner.program.operations())
 
 
 def macs(node: Node) -> int:
@@ -47,6 +56,8 @@ def macs(node: Node) -> int:
                 * key.shape[-2]
                 * (query.shape[-1] + value.shape[-1])
             )
+        if name in ("lstm", "gru", "rnn_tanh", "rnn_relu") and target._overloadname == "input":
+            return _recurrent(bind_args(node))
         return _counted(node) if _OTHERS.search(str(target)) else 0
     except Exception:
         # A free dimension has no number, and a count is not worth an error.
@@ -59,6 +70,13 @@ def _layer(name: str, args: dict[str, Any], out: torch.Tensor) -> int:
     transposed = "transpose" in name or args.get("transposed", False)
     many = args["input"].meta["val"] if transposed else out
     return int(many.numel() * (weight.numel() // weight.shape[0]))
+
+
+def _recurrent(args: dict[str, Any]) -> int:
+    """Each row of each step is a product with all weights of every layer and direction."""
+    rows = args["input"].meta["val"]
+    weights = [one.meta["val"] for one in args["params"] if one.meta["val"].dim() == 2]
+    return int(rows.numel() // rows.shape[-1] * sum(one.numel() for one in weights))
 
 
 def _counted(node: Node) -> int:

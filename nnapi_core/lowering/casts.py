@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Sequence
 from functools import reduce
 from operator import or_
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -14,19 +13,17 @@ from attrs import evolve
 
 from nnapi_core.errors import Unsupported
 from nnapi_core.graph.program import numpy_dtype
-from nnapi_core.lowering.bounds import Bounds
+from nnapi_core.lowering.emitter import Emitter
+from nnapi_core.lowering.integer_bounds import Bounds
 from nnapi_core.lowering.value import TensorSpec, Value
 from nnapi_core.nnapi.constant import Constant
 from nnapi_core.nnapi.opset import ops
-
-if TYPE_CHECKING:
-    from nnapi_core.lowering.context import Context
 
 Move = Callable[[list[Value]], Value]
 _INTEGERS = (torch.int32, torch.int64)
 
 
-def cast(nn: Context, value: Value, dtype: torch.dtype) -> Value:
+def cast(nn: Emitter, value: Value, dtype: torch.dtype) -> Value:
     """``value.to(dtype)``. Raises `Unsupported` where int64 results may not fit NNAPI's int32."""
     source = value.dtype
     if source is dtype:
@@ -66,7 +63,7 @@ def full(like: TensorSpec, number: float, dtype: torch.dtype) -> Value:
     return Value(TensorSpec(shape, dtype, like.order), filled)
 
 
-def carried(nn: Context, values: Sequence[Value], move: Move) -> Value:
+def carried(nn: Emitter, values: Sequence[Value], move: Move) -> Value:
     """``move(values)`` for integers and booleans, carried by floats: the same elements, exactly.
 
     ``values`` are of one dtype; ``move`` may place, repeat or drop elements, but not change them. Raises
@@ -85,15 +82,15 @@ def carried(nn: Context, values: Sequence[Value], move: Move) -> Value:
         )
     else:
         halves = [_halves(nn, value) for value in values]
-        high = move([nn.cast(half, torch.float32) for half, _ in halves])
-        low = move([nn.cast(half, torch.float32) for _, half in halves])
+        high = move([cast(nn, half, torch.float32) for half, _ in halves])
+        low = move([cast(nn, half, torch.float32) for _, half in halves])
         shift = nn.constant(1 << 16, torch.int32)
         upper = nn.emit(ops.MUL, a=cast(nn, high, torch.int32), b=shift)
         back = nn.emit(ops.ADD, a=upper, b=cast(nn, low, torch.int32))
     return evolve(back, spec=evolve(back.spec, dtype=dtype), known=bounds)
 
 
-def _halves(nn: Context, value: Value) -> tuple[Value, Value]:
+def _halves(nn: Emitter, value: Value) -> tuple[Value, Value]:
     """The upper and the lower 16 bits; both are small enough for floats."""
     value = evolve(value, spec=evolve(value.spec, dtype=torch.int32))
     shift = nn.constant(1 << 16, torch.int32)

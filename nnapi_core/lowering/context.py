@@ -11,18 +11,24 @@ from attrs import evolve
 
 from nnapi_core.errors import Unsupported
 from nnapi_core.graph.program import numpy_dtype
-from nnapi_core.lowering import casts
-from nnapi_core.lowering.merging import merged_runs, merged_shape, stored_alike
-from nnapi_core.lowering.roundings import Roundings, integer_of, number, same, tensors, with_quant
-from nnapi_core.lowering.transposes import transposes
+from nnapi_core.lowering import arrange_values, casts
+from nnapi_core.lowering.merge_dimensions import merged_runs, merged_shape, stored_alike
+from nnapi_core.lowering.quantised_results import (
+    Roundings,
+    integer_of,
+    number,
+    same,
+    tensors,
+    with_quant,
+)
 from nnapi_core.lowering.value import TensorSpec, Value
 from nnapi_core.nnapi.builder import Argument, Builder, Ref
 from nnapi_core.nnapi.constant import Constant
-from nnapi_core.nnapi.layout import Axis, Order, compose, invert
+from nnapi_core.nnapi.layout import Axis, Order
 from nnapi_core.nnapi.model import Model, Origin
 from nnapi_core.nnapi.opset import OperationSpec, ops
 from nnapi_core.nnapi.quant_rules import fixed_quant, keeps_quant
-from nnapi_core.nnapi.types import ChannelQuant, Dim, OperandCode, Quant
+from nnapi_core.nnapi.types import ChannelQuant, Dim, Quant
 
 _KEEP_SHAPE = {
     "ABS", "NEG", "EXP", "LOG", "SQRT", "RSQRT", "SIN", "FLOOR", "LOGICAL_NOT", "RELU", "RELU1",
@@ -72,6 +78,10 @@ class Context:
     def is_stock(self) -> bool:
         """Is the model to be said in stock PyTorch's format?"""
         return self._builder.stock
+
+    def has(self, value: Value) -> bool:
+        """Is it a constant, or an operand of the model being built?"""
+        return not isinstance(value.source, Ref) or self._builder.owns(value.source)
 
     # ---- emitting
 
@@ -255,125 +265,23 @@ class Context:
 
     def align(self, value: Value, order: Order, rank: int) -> Value:
         """``value`` as an operand that broadcasts against one of ``rank`` in ``order``."""
-        if order is Order.CHANNELS_LAST and rank == 4 and value.rank < 4:
-            if value.is_constant and value.spec.count == 1:
-                return value
-            whole = evolve(value.spec, shape=(1,) * (4 - value.rank) + tuple(value.shape))
-            if not value.is_constant and _stays(whole.shape, order.permutation(4)):
-                return self._reinterpret(value, evolve(whole, order=order))
-            value = self.reshape(value, whole.shape)
-        return self.arrange(value, order) if value.rank == 4 else value
+        return arrange_values.align(self, value, order, rank)
 
     def arrange(self, value: Value, order: Order) -> Value:
         """``value`` lying in ``order``; free for a constant."""
-        if value.order is order or value.rank != 4:
-            return value
-        if value.is_constant:
-            return value.in_order(order)
-        moved = compose(order.permutation(4), invert(value.order.permutation(4)))
-        spec = evolve(value.spec, order=order)
-        if _stays(value.spec.type.dims, moved):
-            return self._reinterpret(value, spec)
-        return self._emit_transpose(value, moved, spec)
-
-    def _reinterpret(self, value: Value, spec: TensorSpec) -> Value:
-        """The same bytes under another shape or order."""
-        if spec.type == value.spec.type:
-            return evolve(value, spec=spec)
-        dims = [dim if isinstance(dim, int) else -1 for dim in spec.type.dims]
-        if dims.count(-1) > 1:
-            raise Unsupported("more than one free dimension in a reshape")
-        if spec.code is OperandCode.TENSOR_INT32:
-            if self.level >= 1000006:
-                return self._emit_move(ops.RESHAPE, value, spec, shape=dims)
-            if (grown := self._grown(value, spec)) is not None:
-                return grown
-        return self.carried(
-            [value], lambda one: self._emit_move(ops.RESHAPE, one[0], spec, shape=dims)
-        )
-
-    def _grown(self, value: Value, spec: TensorSpec) -> Value | None:
-        """A reshape of integers from one dimension, or one that adds dimensions of size 1.
-
-        There are operations for these that take integers; None for any other.
-        """
-        here, there = list(value.spec.type.dims), list(spec.type.dims)
-        if len(here) == 1 and spec.is_static:
-            indices = self.constant(np.arange(spec.count).reshape(there), torch.int32)
-            return self._emit_move(ops.GATHER, value, spec, axis=0, indices=indices)
-        for axis, size in enumerate(there):
-            if axis < len(here) and here[axis] == size:
-                continue
-            if size != 1:
-                return None
-            here.insert(axis, 1)
-            step = evolve(value.spec, shape=tuple(here), order=Order.TORCH)
-            value = self._emit_move(ops.EXPAND_DIMS, value, step, axis=axis)
-        return evolve(value, spec=evolve(spec, dtype=value.dtype)) if here == there else None
+        return arrange_values.arrange(self, value, order)
 
     def copied(self, value: Value) -> Value:
         """The same elements in an operand of their own."""
-        dims = [dim if isinstance(dim, int) else -1 for dim in value.spec.type.dims]
-        if value.dtype is torch.bool:
-            return self.emit_many(ops.LOGICAL_OR, outs=[value.spec], a=value, b=value)[0]
-        if value.spec.code is OperandCode.TENSOR_INT32 and self.level < 1000006:
-            return self.emit_many(ops.MAXIMUM, outs=[value.spec], a=value, b=value)[0]
-        return self._emit_move(ops.RESHAPE, value, value.spec, shape=dims)
-
-    def _emit_transpose(self, value: Value, permutation: Sequence[int], spec: TensorSpec) -> Value:
-        move = list(permutation)
-        return self.carried(
-            [value], lambda one: self._emit_move(ops.TRANSPOSE, one[0], spec, permutation=move)
-        )
-
-    def _emit_move(
-        self, operation: OperationSpec, value: Value, spec: TensorSpec, **operands: Any
-    ) -> Value:
-        """An operation whose result has the elements of ``value``, shape and order of ``spec``."""
-        out = evolve(spec, dtype=value.dtype)
-        moved = self.emit_many(operation, outs=[out], input=value, **operands)[0]
-        return evolve(moved, known=value.known)
+        return arrange_values.copied(self, value)
 
     def reshape(self, value: Value, shape: Sequence[Dim]) -> Value:
         """``torch.reshape``; the result lies as torch has it."""
-        new = tuple(shape)
-        if new == tuple(value.shape):
-            return value
-        wanted = evolve(value.spec, shape=new)
-        if wanted.is_static and value.spec.is_static and wanted.count != value.spec.count:
-            raise ValueError(f"{list(value.shape)} cannot be reshaped to {list(new)}")
-        if value.is_constant:
-            return value.reshaped(evolve(value.spec, shape=new).static_shape)
-        plain = self.arrange(value, Order.TORCH)
-        return self._reinterpret(plain, evolve(plain.spec, shape=new, order=Order.TORCH))
+        return arrange_values.reshape(self, value, shape)
 
     def permute(self, value: Value, dims: Sequence[int]) -> Value:
         """``torch.permute``. Takes any order, and gives the one that needs no data to move if there is one."""
-        if value.is_constant:
-            return value.permuted(dims)
-        rank = value.rank
-        shape = tuple(value.shape[dim] for dim in dims)
-        if rank > 4:
-            return self._permute_in_steps(value, dims)
-        here = value.order.permutation(rank)
-        for order in (Order.TORCH, Order.CHANNELS_LAST)[: 2 if rank == 4 else 1]:
-            moved = compose(compose(order.permutation(rank), tuple(dims)), invert(here))
-            kept = [dim for dim in moved if value.spec.type.dims[dim] != 1]
-            if kept == sorted(kept):
-                return self._reinterpret(value, evolve(value.spec, shape=shape, order=order))
-        moved = compose(tuple(dims), invert(here))
-        return self._emit_transpose(
-            value, moved, evolve(value.spec, shape=shape, order=Order.TORCH)
-        )
-
-    def _permute_in_steps(self, value: Value, dims: Sequence[int]) -> Value:
-        sizes = value.static_shape
-        for step in transposes(sizes, dims):
-            viewed = self.reshape(value, step.shape)
-            shape = tuple(step.shape[dim] for dim in step.permutation)
-            spec = evolve(viewed.spec, shape=shape)
-            value = self._emit_transpose(viewed, step.permutation, spec)
-        return self.reshape(value, [sizes[dim] for dim in dims])
+        return arrange_values.permute(self, value, dims)
 
 
 def broadcast_shapes(shapes: Sequence[Sequence[Dim]]) -> tuple[Dim, ...]:
@@ -384,12 +292,6 @@ def broadcast_shapes(shapes: Sequence[Sequence[Dim]]) -> tuple[Dim, ...]:
         dims = [shape[position] for shape in shapes if len(shape) >= -position]
         result.append(next((dim for dim in dims if dim != 1), 1))
     return tuple(result)
-
-
-def _stays(shape: Sequence[Dim], permutation: Sequence[int]) -> bool:
-    """Only dimensions of size 1 move: the bytes stay where they are."""
-    kept = [dim for dim in permutation if shape[dim] != 1]
-    return kept == sorted(kept)
 
 
 def _ref(value: Value) -> Ref:

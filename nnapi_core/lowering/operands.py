@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
+import copy
 import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
 from attrs import evolve, frozen
 from torch.fx import Node
 
-from nnapi_core.errors import Reason, Unsupported
+from nnapi_core.errors import Unsupported
 from nnapi_core.graph.program import Program
+from nnapi_core.lowering.channels_last_users import led_to_images
+from nnapi_core.lowering.constant_results import without_elements
 from nnapi_core.lowering.context import Context
-from nnapi_core.lowering.folding import without_elements
-from nnapi_core.lowering.image_users import led_to_images
-from nnapi_core.lowering.integers import IntegerForm
+from nnapi_core.lowering.integer_calls import IntegerForm
 from nnapi_core.lowering.value import MOST_DIMS, TensorSpec, Value
 from nnapi_core.nnapi.builder import Builder
+from nnapi_core.nnapi.constant import Constant
 from nnapi_core.nnapi.layout import Layout, Order
 from nnapi_core.nnapi.model import Origin
 from nnapi_core.nnapi.opset import OperationSpec, ops
 from nnapi_core.nnapi.stock_limits import check_stock_input
-from nnapi_core.nnapi.types import Dim, Quant, SymbolicDim
-from nnapi_core.plugins.definition import Lowering
+from nnapi_core.nnapi.types import ChannelQuant, Dim, Quant, SymbolicDim
+from nnapi_core.plugins.contributions import Lowering
+from nnapi_core.reasons import Reason
 
 Lowerings = Mapping[Any, Sequence[Lowering]]
 
@@ -37,6 +41,8 @@ def tensor_specs(node: Node) -> list[TensorSpec | None]:
 
 
 def _spec(tensor: torch.Tensor) -> TensorSpec:
+    if tensor.layout is not torch.strided:
+        raise Unsupported("sparse tensors", Reason.TYPES, layout=tensor.layout)
     return TensorSpec(tuple(_dim(dim) for dim in tensor.shape), tensor.dtype)
 
 
@@ -55,7 +61,7 @@ class Outside:
 class Operands:
     """What each node's tensors are in the model being built.
 
-    Tensors from outside (model inputs, results of other stages) become model inputs when they are first
+    Tensors from outside (model inputs, results of other pieces) become model inputs when they are first
     used, in the order that their first user asks for. Quantised ones turn into floats where one is asked for.
     """
 
@@ -78,25 +84,36 @@ class Operands:
         self._dequantised: dict[Node, Value] = {}
         self._dequantising: set[Node] = set()
         self._entering: dict[Node, Node] = {}
-        # What the node being lowered added to the tables, to be taken back if it refuses.
+        self._outer: Operands | None = None
+        # What was added to the tables, to be taken back if the node being lowered refuses.
         self._added: list[tuple[dict[Any, Value], Any]] = []
 
     @contextmanager
     def taking_back(self) -> Iterator[None]:
         """Takes operands that entered or were arranged back when the body refuses."""
-        self._added.clear()
+        before = len(self._added)
         try:
             yield
         except Unsupported:
-            for table, key in self._added:
+            while len(self._added) > before:
+                table, key = self._added.pop()
                 del table[key]
             raise
+
+    def within(self, program: Program, origin: Origin, given: Mapping[Node, Any]) -> Operands:
+        """Those of a graph that stands in the place of one call; its placeholders are ``given``."""
+        inner = copy.copy(self)
+        inner._program = program
+        inner._origin = lambda node: origin
+        inner._images = None
+        inner._outer = self
+        inner.values.update(given)
+        return inner
 
     def resolve(self, argument: Any, in_integers: bool) -> Any:
         """Nodes become values; lists and everything else stay what they are."""
         if isinstance(argument, Node):
-            here = argument in self._dequantising or argument in self._program.constants
-            if in_integers and here and argument in self._program.dequantised:
+            if in_integers and argument in self._program.dequantised:
                 argument = self._program.dequantised[argument]
             return self.value(argument)
         if isinstance(argument, (list, tuple)):
@@ -107,6 +124,8 @@ class Operands:
         """The value (or tuple of values) of a node: computed, constant, or from outside."""
         if (computed := self.computed(node)) is not None:
             return computed
+        if node in self._program.stored_integers and node in self._program.constants:
+            return self._from_stored(node)
         if node in self._program.constants:
             held = self._program.constants[node]
             spec = TensorSpec(held.shape, held.dtype, quant=self._program.quants.get(node))
@@ -190,6 +209,8 @@ class Operands:
 
     def _enter(self, outside: Outside, order: Order) -> Value:
         """A tensor from outside becomes a model input."""
+        if self._outer is not None:
+            return self._outer._enter(outside, order)
         if outside.node in self._entering:
             return self._enter_rounded(outside, order)
         if outside.node not in self.inputs:
@@ -264,14 +285,15 @@ class Operands:
             ops.QUANTIZE, input=value, out=evolve(nn.out, order=value.order)
         )
 
-    def dequantize(self, node: Node) -> None:
-        """Its numbers are computed when something asks for them (`value`)."""
+    def dequantize(self, node: Node, *, is_name: bool) -> None:
+        """Its numbers are computed when something asks for them (`value`); nothing does where it ``is_name`` only."""
         if node not in self._program.dequantised:
             raise Unsupported(f"{node.target} of integers that NNAPI has not got", Reason.TYPES)
         (spec,) = tensor_specs(node)
         assert spec is not None
+        if not is_name:
+            self._check(ops.DEQUANTIZE, self.spec_of(self._program.dequantised[node]), spec)
         self._dequantising.add(node)
-        self._check(ops.DEQUANTIZE, self.spec_of(self._program.dequantised[node]), spec)
 
     def _check(self, operation: OperationSpec, input: TensorSpec, out: TensorSpec) -> None:
         """Raises `Unsupported` where the target has not got an operation that may be needed."""
@@ -291,6 +313,45 @@ class Operands:
             )
             self._added.append((self._dequantised, node))
         return self._dequantised[node]
+
+    def _from_stored(self, node: Node) -> Value:
+        """The floats of constant integers, made once in a model, by operations: what is stored are the integers."""
+        if node not in self._dequantised:
+            source, quant = self._program.stored_integers[node]
+            held = self._program.constants[source]
+            (spec,) = tensor_specs(node)
+            assert spec is not None
+            nn = Context(self._builder, self._origin(node), [spec])
+            integers = Value(TensorSpec(held.shape, held.dtype, quant=quant), held.constant())
+            self._dequantised[node] = (
+                nn.emit(ops.DEQUANTIZE, input=integers, out=spec)
+                if self._takes_channels(integers.spec, spec)
+                else _scaled_bytes(nn, integers, spec, quant)
+            )
+            self._added.append((self._dequantised, node))
+        return self._dequantised[node]
+
+    def _takes_channels(self, integers: TensorSpec, numbers: TensorSpec) -> bool:
+        """Has the target DEQUANTIZE of scales by channel? Stock PyTorch's format cannot say these."""
+        try:
+            self._check(ops.DEQUANTIZE, integers, numbers)
+        except Unsupported:
+            return False
+        return not self._builder.stock
+
+
+def _scaled_bytes(nn: Context, integers: Value, spec: TensorSpec, quant: ChannelQuant) -> Value:
+    """The same numbers in operations of every level: bytes less 128, times the scale of each channel."""
+    constant = integers.source
+    assert isinstance(constant, Constant)
+    stored = constant.map(
+        lambda array: array.astype(np.int16) + 128, key="unsigned", dtype=np.uint8
+    )
+    whole = Value(TensorSpec(spec.shape, torch.uint8, quant=Quant(1.0, 128)), stored)
+    shape = [1] * spec.rank
+    shape[quant.dim] = len(quant.scales)
+    scales = nn.constant(np.reshape(np.array(quant.scales, np.float32), shape))
+    return nn.emit(ops.MUL, a=nn.emit(ops.DEQUANTIZE, input=whole, out=spec), b=scales, out=spec)
 
 
 def _tensors(arguments: Iterable[Any]) -> Iterable[Value | Outside]:

@@ -10,7 +10,7 @@ import torch
 from attrs import evolve, frozen
 
 from nnapi_core.errors import Unsupported
-from nnapi_core.lowering.bounds import ANY_INT32, TRUTH, UNKNOWN, Bounds
+from nnapi_core.lowering.integer_bounds import ANY_INT32, TRUTH, UNKNOWN, Bounds
 from nnapi_core.nnapi.builder import Argument, Ref, TypedConstant
 from nnapi_core.nnapi.constant import Array, Constant
 from nnapi_core.nnapi.layout import Axis, Order

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -9,19 +10,24 @@ from typing import Any
 import numpy as np
 from attrs import frozen
 
-from nnapi_core.errors import Reason, Unsupported
+from nnapi_core.errors import Unsupported
 from nnapi_core.nnapi.constant import Constant
 from nnapi_core.nnapi.device_profile import DeviceProfile
 from nnapi_core.nnapi.model import Model, Operand, Operation, Origin
 from nnapi_core.nnapi.opset import OperandSpec, OperationSpec, TypeRule
 from nnapi_core.nnapi.types import ABBREVIATIONS, OperandCode, OperandType, Quant
+from nnapi_core.reasons import Reason
+
+# One number an operand, of every builder.
+_serials = itertools.count(1)
 
 
 @frozen
 class Ref:
-    """An operand of the model being built."""
+    """An operand of the model being built, and of no other: ``serial`` is never given twice."""
 
     index: int
+    serial: int = 0
 
 
 @frozen(eq=False)
@@ -36,6 +42,8 @@ class TypedConstant:
 # a repeated operand is a list of arguments; None omits an optional operand.
 Argument = Ref | TypedConstant | Model | bool | int | float | Sequence[Any] | None
 
+# Scalars that every list has, and what they are where they are not given.
+_IMPLIED: dict[str, bool | int] = {"activation": 0, "transpose_a": False, "transpose_b": False}
 # Optional scalars that must be written because a later one is given: what they mean when absent.
 _DEFAULTS: dict[str, bool | int] = {
     "nchw": False,
@@ -44,8 +52,6 @@ _DEFAULTS: dict[str, bool | int] = {
     "dilation_width": 1,
     "dilation_height": 1,
     "axis": -1,
-    "transpose_a": False,
-    "transpose_b": False,
 }
 
 
@@ -67,7 +73,8 @@ class Builder:
         self.profile = profile
         self.operands: list[Operand] = []
         self.operations: list[Operation] = []
-        self._constants: dict[tuple[Any, ...], int] = {}
+        self._constants: dict[tuple[Any, ...], Ref] = {}
+        self._refs: list[Ref] = []
 
     def __repr__(self) -> str:
         return f"<Builder level {self.target}: {len(self.operations)} operations>"
@@ -76,8 +83,17 @@ class Builder:
 
     def variable(self, type_: OperandType) -> Ref:
         """A model input, or the result of an operation."""
-        self.operands.append(Operand(type_))
-        return Ref(len(self.operands) - 1)
+        return self._add(Operand(type_))
+
+    def _add(self, operand: Operand) -> Ref:
+        ref = Ref(len(self.operands), next(_serials))
+        self.operands.append(operand)
+        self._refs.append(ref)
+        return ref
+
+    def owns(self, ref: Ref) -> bool:
+        """Is it an operand of this model? Not if it was kept from another, or from an emit that was taken back."""
+        return 0 <= ref.index < len(self._refs) and self._refs[ref.index] == ref
 
     def constant(self, constant: Constant, type_: OperandType) -> Ref:
         """An operand with a fixed value; equal ones are stored once."""
@@ -85,11 +101,15 @@ class Builder:
             raise ValueError(f"{constant.dtype}{list(constant.shape)} cannot be stored as {type_}")
         key = (type_, constant.key)
         if key not in self._constants:
-            self.operands.append(Operand(type_, constant))
-            self._constants[key] = len(self.operands) - 1
-        return Ref(self._constants[key])
+            self._constants[key] = self._add(Operand(type_, constant))
+        return self._constants[key]
 
     def type_of(self, ref: Ref) -> OperandType:
+        """Raises `TypeError` for an operand of another model."""
+        if not self.owns(ref):
+            raise TypeError(
+                f"operand {ref.index} is of another model: a Value is good for the call that it was given to"
+            )
         return self.operands[ref.index].type
 
     def producer(self, ref: Ref) -> Operation | None:
@@ -121,7 +141,7 @@ class Builder:
                 "nor models in models",
                 Reason.STOCK_FORMAT,
             )
-        rule, level = self._check(spec, slots, outputs)
+        rule, level = self.check(spec, slots, outputs)
         inputs = tuple(self._operand(spec, slot, value, rule).index for slot, value in slots)
         results = tuple(self.variable(type_) for type_ in outputs)
         self.operations.append(
@@ -129,13 +149,16 @@ class Builder:
         )
         return results
 
-    def _check(
+    def check(
         self,
         spec: OperationSpec,
         slots: Sequence[tuple[OperandSpec, Argument]],
         outputs: Sequence[OperandType],
     ) -> tuple[TypeRule, int]:
-        """The oldest type rule that fits, and the level needed; ranks are checked too."""
+        """The oldest type rule that fits, and the level needed; ranks are checked too.
+
+        Raises `Unsupported` where there is none at the target level, or the device does not take it.
+        """
         given: list[tuple[str, OperandType]] = []
         for slot, value in slots:
             if isinstance(value, Ref):
@@ -186,15 +209,13 @@ class Builder:
             case TypedConstant(constant=constant, type=type_):
                 return self.constant(constant, type_)
             case Model():
-                self.operands.append(Operand(OperandType(OperandCode.MODEL), submodel=value))
-                return Ref(len(self.operands) - 1)
+                return self._add(Operand(OperandType(OperandCode.MODEL), submodel=value))
         code = _code(slot.kind, rule)
         if value is None:
             # A scale must be valid even where there are no values.
             quant = Quant(1.0) if code.is_quantised else None
             type_ = OperandType(code, () if code.is_scalar else (0,), quant)
-            self.operands.append(Operand(type_, omitted=True))
-            return Ref(len(self.operands) - 1)
+            return self._add(Operand(type_, omitted=True))
         if isinstance(value, (bool, int, float, np.bool_, np.integer, np.floating)):
             if not code.is_scalar:
                 raise TypeError(f"{spec}: {slot.name} is a tensor, not the number {value!r}")
@@ -223,8 +244,8 @@ class Builder:
         try:
             yield
         except BaseException:
-            del self.operands[operands:], self.operations[operations:]
-            stale = [key for key, index in self._constants.items() if index >= operands]
+            del self.operands[operands:], self._refs[operands:], self.operations[operations:]
+            stale = [key for key, ref in self._constants.items() if ref.index >= operands]
             for key in stale:
                 del self._constants[key]
             raise
@@ -234,7 +255,7 @@ def _choose_form(spec: OperationSpec, arguments: Mapping[str, Argument]) -> tupl
     for form in spec.forms:
         names = {slot.name for slot in form}
         required = {slot.name for slot in form if not slot.optional and not slot.repeated}
-        required -= {"activation"}
+        required -= _IMPLIED.keys()
         if names.issuperset(arguments) and required.issubset(arguments):
             return form
     forms = " or ".join(f"({', '.join(slot.name for slot in form)})" for form in spec.forms)
@@ -256,14 +277,17 @@ def _slots(
                 raise TypeError(f"{slot.name} is a list of operands")
             filled.extend((slot, value) for value in values)
         else:
-            fallback: Argument = 0 if slot.name == "activation" and slot.kind == "I32" else None
+            fallback: Argument = None if slot.optional else _IMPLIED.get(slot.name)
             value = arguments.get(slot.name)
             filled.append((slot, fallback if value is None else value))
+    left_out: list[tuple[OperandSpec, Argument]] = []
     while filled and filled[-1][1] is None:
         slot = filled[-1][0]
         if not slot.optional or slot.since <= spec.level:
             break
-        filled.pop()
+        left_out.append(filled.pop())
+    while left_out and not left_out[-1][0].may_end:
+        filled.append(left_out.pop())
     for slot, value in filled:
         if value is None and slot.optional and slot.name in _DEFAULTS:
             value = _DEFAULTS[slot.name]

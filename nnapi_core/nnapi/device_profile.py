@@ -9,9 +9,12 @@ from pathlib import Path
 
 from attrs import field, frozen
 
-from nnapi_core.errors import ConversionError, Reason, Unsupported
+from nnapi_core.errors import ConversionError, Unsupported
 from nnapi_core.nnapi.opset import OperationSpec, ops
 from nnapi_core.nnapi.types import OperandCode
+from nnapi_core.reasons import Reason
+
+_SHIPPED = Path(__file__).parent / "device_profiles"
 
 
 @frozen
@@ -24,8 +27,13 @@ class DeviceProfile:
 
     @classmethod
     def read(cls, path: str | PathLike[str]) -> DeviceProfile:
-        """Raises `ConversionError` for a file that is missing or not a profile."""
+        """Of a file, or of a shipped profile by its name alone.
+
+        Raises `ConversionError` for a file that is missing or not a profile.
+        """
         if not Path(path).is_file():
+            if Path(path).name == str(path) and (_SHIPPED / f"{path}.json").is_file():
+                return cls.shipped(str(path))
             raise ConversionError(f"{path}: there is no such file")
         try:
             document = json.loads(Path(path).read_text("utf-8"))
@@ -36,11 +44,21 @@ class DeviceProfile:
                     raise ConversionError(f"{path}: NNAPI has no operation {operation!r}")
                 operations[operation] = frozenset(OperandCode[name] for name in types)
             return cls(str(document["name"]), int(document["feature_level"]), operations)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ConversionError(
                 f"{path} is not a device profile ({type(error).__name__}: {error}); it needs "
                 '{"name": …, "feature_level": …, "operations": {"CONV_2D": ["TENSOR_FLOAT32"], …}}'
             ) from error
+
+    @classmethod
+    def shipped(cls, name: str) -> DeviceProfile:
+        """One of ``nnapi_core/nnapi/device_profiles``. Raises `ConversionError`, which lists all, for another name."""
+        names = sorted(path.stem for path in _SHIPPED.glob("*.json"))
+        if name not in names:
+            raise ConversionError(
+                f"there is no device profile {name!r}; there are {', '.join(names)}"
+            )
+        return cls.read(_SHIPPED / f"{name}.json")
 
     def check(self, spec: OperationSpec, codes: Sequence[OperandCode]) -> None:
         """Raises `Unsupported` where the driver does not take the operation, or not with these tensor types."""

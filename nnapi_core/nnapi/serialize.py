@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import struct
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum
 
 import numpy as np
@@ -18,6 +19,10 @@ from nnapi_core.nnapi.types import ChannelQuant, OperandCode, OperandType, Quant
 # Values up to this size travel in the words; NNAPI copies them too, so they need not stay alive.
 IMMEDIATE_BYTES = 128
 _LIMIT = 1 << 24
+# Of what is read here, to be looked at: each operand and operation becomes Python objects.
+_MOST_PARTS = 1 << 19
+_DEEPEST = 64
+_MOST_DIMS = 32
 
 
 class Source(IntEnum):
@@ -61,6 +66,13 @@ class WeightTable:
         stretch = constant.stretch()
         return stretch is not None and self._is_read_whole(stretch[0])
 
+    def number_apart(self, constant: Constant) -> int:
+        """Of a constant that has a number of its own, whatever others have the same bytes: its key's."""
+        if constant.key not in self._numbers:
+            self._numbers[constant.key] = len(self.constants)
+            self.constants.append(constant)
+        return self._numbers[constant.key]
+
     def number(self, constant: Constant) -> int:
         if constant.moved is not None and constant.moved[1].permutation is None:
             # Another shape is another operand over the same bytes.
@@ -78,8 +90,10 @@ class WeightTable:
         if self._digests is None:
             return constant.key
         if constant.key not in self._digests:
-            digest = hashlib.sha256(constant.array().tobytes()).digest()
-            self._digests[constant.key] = (constant.dtype.str, constant.shape, digest)
+            digest = hashlib.sha256()
+            for slab in constant.slabs():
+                digest.update(slab)
+            self._digests[constant.key] = (constant.dtype.str, constant.shape, digest.digest())
         return self._digests[constant.key]
 
     def reordered(self, constant: Constant) -> tuple[int, tuple[Reordering, ...]]:
@@ -122,12 +136,19 @@ def serialize(model: Model, weights: WeightTable, *, version: int | None = None)
         return struct.pack("<i", 1) + _model_words(model, weights, {}, extended=False)
     numbers: dict[int, int] = {id(model): 0}
     models = [model]
-    for submodel in model.submodels():
-        if id(submodel) not in numbers:
-            numbers[id(submodel)] = len(models)
-            models.append(submodel)
+    for submodel in _submodels(model, numbers):
+        numbers[id(submodel)] = len(models)
+        models.append(submodel)
     body = b"".join(_model_words(one, weights, numbers, extended=True) for one in models)
     return struct.pack("<2i", 2, len(models)) + body
+
+
+def _submodels(model: Model, seen: Mapping[int, int]) -> Iterator[Model]:
+    """Every model that this one refers to, depth first, but for those that are ``seen`` meanwhile."""
+    for operand in model.operands:
+        if operand.submodel is not None and id(operand.submodel) not in seen:
+            yield operand.submodel
+            yield from _submodels(operand.submodel, seen)
 
 
 def _padded(data: bytes) -> bytes:
@@ -218,6 +239,8 @@ class _Reader:
     def __init__(self, words: bytes) -> None:
         self.words = words
         self.position = 0
+        self.parts = 0
+        """Operands and operations so far."""
 
     def bytes(self, count: int, what: str) -> bytes:
         end = self.position + count
@@ -238,7 +261,18 @@ class _Reader:
 
 
 def deserialize(words: bytes, weights: Sequence[Array]) -> Model:
-    """The model in ``words``; the inverse of `serialize`. Raises `ArtifactError` for words that are damaged."""
+    """The model in ``words``; the inverse of `serialize`.
+
+    Raises `ArtifactError` for words that are damaged, or hold more than is worth looking at.
+    """
+    try:
+        return _read(words, weights)
+    except (ValueError, OverflowError, RecursionError) as error:
+        # Of numpy: a shape that no array can have.
+        raise ArtifactError(f"model words are damaged: {error}") from error
+
+
+def _read(words: bytes, weights: Sequence[Array]) -> Model:
     reader = _Reader(bytes(words))
     (version,) = reader.unpack("i", "the version")
     if version == 1:
@@ -254,9 +288,14 @@ def deserialize(words: bytes, weights: Sequence[Array]) -> Model:
         starts.append(reader.position)
         _read_model(reader, weights, None, extended=True)
     built: dict[int, Model] = {}
+    depths: dict[int, int] = {}
     for number in reversed(range(count)):
         reader.position = starts[number]
-        built[number] = _read_model(reader, weights, built, extended=True)
+        model = built[number] = _read_model(reader, weights, built, extended=True)
+        inner = (one.submodel for one in model.operands if one.submodel is not None)
+        depths[id(model)] = 1 + max((depths[id(one)] for one in inner), default=0)
+        if depths[id(model)] > _DEEPEST:
+            raise ArtifactError(f"models in models more than {_DEEPEST} deep")
     return built[0]
 
 
@@ -268,6 +307,9 @@ def _read_model(
     if min(counts) < 0 or max(counts) >= _LIMIT:
         raise ArtifactError(f"model words announce {counts} parts; each must be below {_LIMIT}")
     n_operands, n_values, n_operations, n_inputs, n_outputs = counts[:5]
+    reader.parts += n_operands + n_operations if submodels is None or not extended else 0
+    if reader.parts > _MOST_PARTS:
+        raise ArtifactError(f"more than {_MOST_PARTS} operands and operations are not shown")
     heads = [reader.unpack("iIfi", f"operand {i}") for i in range(n_operands)]
     values = [reader.unpack("iiI", f"value {i}") for i in range(n_values)]
     operations = [reader.unpack("iII", f"operation {i}") for i in range(n_operations)]
@@ -283,6 +325,8 @@ def _read_model(
     channels: dict[int, ChannelQuant] = {}
     for _ in range(counts[5] if extended else 0):
         index, dim, n_scales = reader.unpack("3I", "per-channel scales")
+        if index >= n_operands:
+            raise ArtifactError(f"scales are for operand {index}; there are {n_operands}")
         raw = np.frombuffer(reader.bytes(4 * n_scales, "per-channel scales"), "<f4")
         channels[index] = ChannelQuant(dim, tuple(float(scale) for scale in raw))
 
@@ -333,7 +377,9 @@ def _read_value(
             )
         return Operand(type_, submodel=submodels[number])
     dims = tuple(dim for dim in type_.dims if isinstance(dim, int))
-    size = int(np.prod(dims, dtype=np.float64)) * type_.code.element.itemsize
+    if len(dims) > _MOST_DIMS:
+        raise ArtifactError(f"operand {index} has {len(dims)} dimensions; at most {_MOST_DIMS}")
+    size = math.prod(dims) * type_.code.element.itemsize
     if source == Source.NUMBERED_BUFFER:
         if len(content) != 12:
             raise ArtifactError(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from nnapi_core.errors import Reason, Unsupported
+from nnapi_core.errors import Unsupported
 from nnapi_core.nnapi.types import OperandCode
+from nnapi_core.reasons import Reason
 
 # What stock PyTorch's Compilation.run takes as inputs.
 STOCK_INPUTS = frozenset(

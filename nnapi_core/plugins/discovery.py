@@ -21,12 +21,20 @@ def plugin_manager(
 ) -> pluggy.PluginManager:
     """A fresh manager with every installed plugin but the ``blocked`` ones, and ``extra`` modules.
 
-    A plugin that is a package brings each of its public modules. Raises `PluginError` for one that fails to
-    import or that implements a hook nobody specified.
+    A plugin that is a package brings each module and package in it, and in those in turn, whose name does not
+    begin with ``_``. Raises `PluginError` for one that fails to import or that implements a hook nobody specified, and
+    for a blocked one that is not installed.
     """
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
-    for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
+    points = sorted(entry_points(group=GROUP), key=lambda point: point.name)
+    unknown = set(blocked) - {point.name for point in points}
+    if unknown:
+        raise PluginError(
+            f"there is no plugin {', '.join(sorted(unknown))} to leave out; installed are "
+            f"{', '.join(point.name for point in points)}"
+        )
+    for point in points:
         if point.name in blocked:
             continue
         for module in _modules(point):
@@ -47,16 +55,26 @@ def _register(manager: pluggy.PluginManager, module: ModuleType, name: str) -> N
 
 
 def _modules(point: EntryPoint) -> Iterator[ModuleType]:
+    name = point.value
     try:
         module = point.load()
         yield module
-        for info in pkgutil.iter_modules(getattr(module, "__path__", [])):
-            if not info.name.startswith("_"):
-                yield importlib.import_module(f"{module.__name__}.{info.name}")
+        below = _public_modules(module)
+        while below:
+            name = below.pop(0)
+            module = importlib.import_module(name)
+            yield module
+            below[:0] = _public_modules(module)
     except Exception as error:
         distribution = point.dist.name if point.dist else "an unknown distribution"
         raise PluginError(
-            f"plugin {point.name!r} ({point.value}, from {distribution}) cannot be imported: "
+            f"plugin {point.name!r} ({point.value}, from {distribution}): {name} cannot be imported: "
             f"{type(error).__name__}: {error}; "
             f"repair or uninstall it, or leave it out with -p no:{point.name}"
         ) from error
+
+
+def _public_modules(module: ModuleType) -> list[str]:
+    """Full names of the modules and packages in a package, but for those that begin with ``_``."""
+    names = [one.name for one in pkgutil.iter_modules(getattr(module, "__path__", []))]
+    return [f"{module.__name__}.{name}" for name in names if not name.startswith("_")]

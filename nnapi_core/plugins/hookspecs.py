@@ -7,7 +7,7 @@ from typing import Any
 
 import pluggy
 
-from nnapi_core.plugins.definition import Decomposition, Lowering, Pass
+from nnapi_core.plugins.contributions import Decomposition, Lowering, Pass
 
 PROJECT = "nnapi"
 hookspec = pluggy.HookspecMarker(PROJECT)

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 import pluggy
 import torch
-from attrs import field, frozen
+from attrs import evolve, frozen
 
 from nnapi_core.errors import PluginError
-from nnapi_core.plugins.definition import Decomposition, Lowering, Pass, Phase
+from nnapi_core.plugins.calls import called, report_hooks
+from nnapi_core.plugins.contributions import (
+    Decomposition,
+    Lowering,
+    Pass,
+    Phase,
+    ReportHook,
+    check_overloads,
+    described,
+)
 from nnapi_core.plugins.discovery import plugin_manager
+
+T = TypeVar("T")
 
 
 @frozen(eq=False)
@@ -24,7 +35,7 @@ class Registry:
     passes: tuple[Pass, ...]
     plugins: Mapping[str, tuple[Lowering, ...]]
     """What each plugin claims, by its registered name."""
-    report_hook: Callable[..., Any] = field(repr=False)
+    report_hooks: tuple[ReportHook, ...] = ()
 
     @classmethod
     def collect(
@@ -37,29 +48,30 @@ class Registry:
         decompositions: dict[torch._ops.OpOverload, Decomposition] = {}
         passes: list[Pass] = []
         for name, plugin in sorted(manager.list_name_plugin()):
-            found = tuple(_call(manager, name, plugin, "nnapi_lowerings"))
+            found = _call(manager, name, plugin, "nnapi_lowerings", Lowering)
             plugins[name] = found
             for one in found:
-                one.check()
+                called(f"plugin {name}: a lowering of nnapi_lowerings", one.check)
                 for overload in map(_current, one.overloads):
                     claims.setdefault(overload, []).append((name, one))
-            for split in _call(manager, name, plugin, "nnapi_decompositions"):
+            for one_split in _call(manager, name, plugin, "nnapi_decompositions", Decomposition):
+                split = evolve(one_split, plugin=name)
+                _check_decomposition(split)
                 for overload in split.overloads:
                     if decompositions.setdefault(overload, split) is not split:
                         raise PluginError(
                             f"{overload} is decomposed twice; one is by plugin {name}"
                         )
-            passes.extend(_call(manager, name, plugin, "nnapi_passes"))
+            for one_pass in _call(manager, name, plugin, "nnapi_passes", Pass):
+                _check_pass(name, one_pass)
+                passes.append(evolve(one_pass, plugin=name))
         return cls(
             lowerings={overload: _ordered(overload, found) for overload, found in claims.items()},
             decompositions=decompositions,
             passes=tuple(sorted(passes, key=lambda one: (one.rank, one.name))),
             plugins=plugins,
-            report_hook=manager.hook.nnapi_report,
+            report_hooks=report_hooks(manager),
         )
-
-    def passes_of(self, phase: Phase) -> tuple[Pass, ...]:
-        return tuple(one for one in self.passes if one.phase is phase)
 
 
 def _current(overload: torch._ops.OpOverload) -> torch._ops.OpOverload:
@@ -69,16 +81,46 @@ def _current(overload: torch._ops.OpOverload) -> torch._ops.OpOverload:
     return found
 
 
-def _call(manager: pluggy.PluginManager, name: str, plugin: Any, hook: str) -> Iterable[Any]:
+def _call(
+    manager: pluggy.PluginManager, name: str, plugin: Any, hook: str, kind: type[T]
+) -> tuple[T, ...]:
+    """What a hook gives, which must be of ``kind``. Raises `PluginError`."""
     function = getattr(plugin, hook, None)
     if function is None or manager.parse_hookimpl_opts(plugin, hook) is None:
-        return []
-    try:
-        return list(function())
-    except Exception as error:
+        return ()
+    where = f"plugin {name}: {hook}"
+    given = called(where, function)
+    if isinstance(given, (str, bytes, Mapping)) or not hasattr(given, "__iter__"):
+        raise PluginError(f"{where} returned {given!r}, not a list of {kind.__name__}s")
+    found = called(where, lambda: tuple(given))
+    for one in found:
+        if not isinstance(one, kind):
+            raise PluginError(f"{where} gives {one!r}, which is not a {kind.__name__}")
+    return found
+
+
+def _check_decomposition(split: Decomposition) -> None:
+    where = f"plugin {split.plugin}: the decomposition {described(split.function)}"
+    if not callable(split.function):
+        raise PluginError(f"{where} is not a function")
+    check_overloads(where, split.overloads)
+
+
+def _check_pass(plugin: str, one: Pass) -> None:
+    """Raises `PluginError` for fields of other types than `Pass` says."""
+    place = str | None
+    wanted: dict[str, Any] = {
+        "name": str, "phase": Phase, "rank": (int, float), "before": place, "after": place,
+    }  # fmt: skip
+    wrong = [name for name, kind in wanted.items() if not isinstance(getattr(one, name), kind)]
+    if not callable(one.function):
+        wrong.append("function")
+    if wrong:
+        said = ", ".join(f"{name}={getattr(one, name)!r}" for name in wrong)
         raise PluginError(
-            f"plugin {name}: {hook} raised {type(error).__name__}: {error}"
-        ) from error
+            f"plugin {plugin}: nnapi_passes gives the pass {one.name!r} with {said}; a pass has a name, "
+            "a phase of Phase, a function, a number as its rank, and a step's name as its place"
+        )
 
 
 def _ordered(

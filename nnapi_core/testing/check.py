@@ -11,7 +11,8 @@ import torch.utils._pytree as pytree
 from attrs import field, frozen
 
 import nnapi_runtime
-from nnapi_core.driver import Converted, convert
+from nnapi_core.conversion.convert import convert
+from nnapi_core.conversion.converted import Converted
 from nnapi_core.errors import Unsupported
 from nnapi_core.nnapi.serialize import WeightTable, deserialize, serialize
 from nnapi_core.plugins.registry import Registry

@@ -15,7 +15,7 @@ from torch.export import ExportedProgram
 from torch.fx import GraphModule, Interpreter, Node
 
 import nnapi_core
-from nnapi_core.graph.quantized import is_quantize
+from nnapi_core.graph.quantised.quantize_calls import is_quantize
 
 
 @frozen

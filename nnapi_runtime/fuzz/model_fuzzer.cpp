@@ -10,35 +10,19 @@
 #include <limits>
 #include <vector>
 
-#include "host/opset.h"
-#include "host/size_limit.h"
-#include "host/tensor.h"
+#include "fuzz/bytes.h"
+#include "host/base/size_limit.h"
+#include "host/operation/opset.h"
+#include "host/tensor/tensor.h"
 #include "nnapi/neural_networks.h"
 
 namespace {
 
+using nnapi::fuzz::Bytes;
 using nnapi::host::Form;
 using nnapi::host::OperandRule;
 using nnapi::host::OpsetEntry;
 using nnapi::host::TypeCombination;
-
-// The fuzzer's input, read from the front; zeros when it is used up.
-class Bytes {
- public:
-  Bytes(const uint8_t* data, size_t size) : data_(data), size_(size) {}
-  bool empty() const { return size_ == 0; }
-  uint32_t next() {
-    if (size_ == 0) return 0;
-    --size_;
-    return *data_++;
-  }
-  uint32_t below(uint32_t limit) { return (next() | (limit > 256 ? next() << 8 : 0)) % limit; }
-  bool one_in(uint32_t n) { return next() % n == n - 1; }
-
- private:
-  const uint8_t* data_;
-  size_t size_;
-};
 
 struct FuzzedOperand {
   int32_t type;
@@ -208,7 +192,7 @@ class FuzzedModel {
         }
     FuzzedOperand operand{type, random_dims(usual_rank(entry, rule)), FuzzedOperand::kConstant};
     const bool scalar = byte_count(type, {}) > 0 && type < 3;
-    if (rule.optional && bytes_.one_in(2))
+    if (rule.nullable && bytes_.one_in(2))
       operand.kind = FuzzedOperand::kOmitted;
     else if (bytes_.one_in(scalar ? 16 : 2))
       operand.kind = FuzzedOperand::kInput;
@@ -241,13 +225,13 @@ class FuzzedModel {
         entry.combinations[bytes_.below(uint32_t(entry.combinations.size()))];
     std::vector<uint32_t> inputs, outputs;
     for (const OperandRule& rule : form) {
-      if (rule.optional && bytes_.one_in(8)) break;
+      if (rule.may_end && bytes_.one_in(8)) break;
       const uint32_t times = rule.repeated ? 1 + bytes_.below(3) : 1;
       for (uint32_t i = 0; i < times && !broken_; ++i)
         inputs.push_back(input_operand(entry, rule, combination));
     }
     for (const OperandRule& rule : entry.outputs) {
-      if (rule.optional && bytes_.one_in(2)) break;
+      if (rule.may_end && bytes_.one_in(2)) break;
       int32_t type = rule.type;
       for (const auto& assignment : combination.types)
         if (rule.variable != '\0' && assignment.variable == rule.variable) type = assignment.type;
@@ -260,8 +244,12 @@ class FuzzedModel {
       }
     }
     if (broken_) return;
-    ANeuralNetworksModel_addOperation(model_, entry.code, uint32_t(inputs.size()), inputs.data(),
-                                      uint32_t(outputs.size()), outputs.data());
+    if (ANeuralNetworksModel_addOperation(model_, entry.code, uint32_t(inputs.size()),
+                                          inputs.data(), uint32_t(outputs.size()),
+                                          outputs.data()) == ANEURALNETWORKS_NO_ERROR)
+      return;
+    // It was as if the call had not been: the model goes on with what the client gives.
+    for (uint32_t output : outputs) operands_[output].kind = FuzzedOperand::kInput;
   }
 
   void finish() {

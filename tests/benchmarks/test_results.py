@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from benchmarks.marked_text import replace_between_marks
+from benchmarks.generated_sections import replace_between_marks
 from benchmarks.speed.environments import Installed
 from benchmarks.speed.plot import svg
 from benchmarks.speed.race import Heat, Time

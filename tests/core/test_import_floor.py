@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -13,27 +14,45 @@ ROOT = Path(__file__).parents[2]
 
 # A module may import from its own floor's line and those above it.
 FLOORS = [
-    {"errors", "detection"},
-    {"nnapi.types", "nnapi.layout", "nnapi.constant", "nnapi.expression"},
+    {"reasons"},
+    {"errors"},
+    {"detection"},
+    {"nnapi.types", "nnapi.layout", "nnapi.constant", "nnapi.size_expression"},
     {"nnapi.opset"},
     {"nnapi.model", "nnapi.stock_limits", "nnapi.device_profile"},
     {"nnapi.builder", "nnapi.serialize"},
     {"nnapi"},
     {"plugins"},
     {"graph"},
+    {"graph.passes", "graph.sizes", "graph.quantised"},
+    {"graph.control_flow", "graph.torchscript"},
+    {"graph.export"},
     {"lowering"},
-    {"plugin", "artifact"},
+    {"plugin", "lowering.control_flow", "lowering.optimise"},
+    {"lowering.partition"},
+    {"artifact"},
     {"flexible"},
-    {"page"},
-    {"report", "report_html"},
-    {"driver", "quantizer", "trained_batch_norms"},
-    {"calibration"},
-    {"diagnosis"},
+    {"report.page"},
+    {"report"},
+    {"quantisation", "conversion"},
+    {"verification"},
     {"verify"},
     {"", "cli", "testing"},
+    {"__main__"},
 ]
 
-CUSTOM_OPERATORS = {f"nnapi_core.detection.{one}" for one in ("operators", "boxes", "regions")}
+# The same for the families of lowerings, of which those on one floor do not import each other.
+FAMILIES = [
+    {"", "_graph_patterns"},
+    {"shape"},
+    {"arithmetic", "convolution", "detection"},
+    {"activation", "linear", "reduction", "normalisation"},
+    {"indexing", "pooling", "recurrent", "resampling"},
+]
+
+CUSTOM_OPERATORS = {
+    f"nnapi_core.detection.{one}" for one in ("operators", "boxes", "roi_align_pool")
+}
 
 
 def modules(package: str) -> list[Path]:
@@ -59,7 +78,9 @@ def imports(path: Path) -> Iterator[tuple[str, int]]:
             source = ".".join([*base, *([node.module] if node.module else [])])
             for alias in node.names:
                 member = ROOT / (source.replace(".", "/")) / alias.name
-                is_module = member.is_dir() or member.with_suffix(".py").exists()
+                is_module = member.is_dir() or any(
+                    member.with_suffix(suffix).exists() for suffix in (".py", ".pyi")
+                )
                 yield (f"{source}.{alias.name}" if is_module else source), node.lineno
 
 
@@ -76,6 +97,11 @@ def floor(name: str) -> int:
     raise AssertionError(f"{name} stands on no floor: give it one in {Path(__file__).name}")
 
 
+def family(name: str) -> str:
+    """The folder of a module of nnapi_ops, which itself is none."""
+    return name.partition(".")[2].partition(".")[0]
+
+
 @pytest.mark.parametrize("path", modules("nnapi_core"), ids=module_name)
 def test_core_imports_downwards(path: Path) -> None:
     own = floor(module_name(path))
@@ -85,6 +111,24 @@ def test_core_imports_downwards(path: Path) -> None:
         if name.split(".")[0] == "nnapi_core" and floor(name) > own
     ]
     assert not upwards
+
+
+def check_no_circle(graph: Mapping[str, Collection[str]]) -> None:
+    """Raises `graphlib.CycleError`, which names the modules, where some import one another."""
+    TopologicalSorter(graph).prepare()
+
+
+@pytest.mark.parametrize("package", ["nnapi_core", "nnapi_ops", "nnapi_runtime"])
+def test_no_circles(package: str) -> None:
+    """What is imported for its types alone, or late, counts as well."""
+    paths = {module_name(path): path for path in modules(package)}
+    check_no_circle({name: {one for one, _ in imports(path)} for name, path in paths.items()})
+
+
+def test_a_circle_is_found() -> None:
+    check_no_circle({"a": {"b", "c"}, "b": {"c"}})
+    with pytest.raises(CycleError, match=r"b.*c"):
+        check_no_circle({"a": {"b"}, "b": {"c"}, "c": {"b", "d"}})
 
 
 @pytest.mark.parametrize("path", modules("nnapi_core"), ids=module_name)
@@ -103,6 +147,20 @@ def test_lowerings_import_the_plugin_interface_alone(path: Path) -> None:
         and not name.startswith("nnapi_core.plugin.")
         # Custom operators are torch's side, and whoever lowers them needs them defined.
         and name not in CUSTOM_OPERATORS
+    ]
+    assert not others
+
+
+@pytest.mark.parametrize("path", modules("nnapi_ops"), ids=module_name)
+def test_families_import_downwards(path: Path) -> None:
+    own = family(module_name(path))
+    number = next((one for one, members in enumerate(FAMILIES) if own in members), None)
+    assert number is not None, f"{own} stands on no floor: give it one in {Path(__file__).name}"
+    allowed = {own}.union(*FAMILIES[:number])
+    others = [
+        f"{path.relative_to(ROOT)}:{line} imports {name}"
+        for name, line in imports(path)
+        if name.split(".")[0] == "nnapi_ops" and family(name) not in allowed
     ]
     assert not others
 

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 import nnapi_runtime
-from nnapi_core.driver import Converted
+from nnapi_core.conversion.converted import Converted
 
 SCRIPT = Path(__file__).with_name("stock_process.py")
 

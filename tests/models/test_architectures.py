@@ -9,7 +9,7 @@ import torch
 
 import nnapi_core
 from benchmarks.architectures import ARCHITECTURES
-from nnapi_core.verify import verify
+from nnapi_core.verification.verify import verify
 
 QUICK = {
     "mobilenetv2_100",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +103,24 @@ def test_weights_are_not_stored_again(tmp_path: Path) -> None:
         path = tmp_path / f"unet{suffix}"
         converted.save(path)
         assert path.stat().st_size < 1.02 * weights + 60_000
+
+
+@pytest.mark.parametrize(
+    "norm",
+    [
+        nn.utils.parametrizations.weight_norm,
+        partial(nn.utils.parametrizations.weight_norm, dim=2),
+        nn.utils.parametrizations.spectral_norm,
+        nn.utils.parametrizations.orthogonal,
+    ],
+    ids=["by channel", "by place", "spectral", "orthogonal"],
+)
+def test_layers_of_normed_weights_have_it(norm: Callable[[nn.Module], nn.Module]) -> None:
+    torch.manual_seed(0)
+    module = nn.Sequential(norm(nn.Conv1d(3, 4, 5)), nn.ReLU()).eval()
+    converted = nnapi_core.convert(module, (torch.randn(1, 3, 9),))
+    manifest, programs = converted.parts.written()
+    assert manifest["cpu"]["program"] in programs
 
 
 def test_quantised_models_take_the_same_tensors(tmp_path: Path) -> None:

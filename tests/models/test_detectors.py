@@ -23,9 +23,8 @@ from examples.detectors.rcnn import MOBILENET_ANCHORS, RCNN, RESNET_ANCHORS, Reg
 from examples.detectors.seeded import seeded
 from examples.detectors.ssdlite import SSDLite
 from nnapi_core.detection import finish, prepare
-from nnapi_core.detection.region_heads import RegionFeatures, level_thresholds
 from nnapi_core.detection.results import heatmaps_to_keypoints, paste_masks
-from tests.models.torchvision_source import detection_models
+from nnapi_core.detection.roi_heads import RegionFeatures, level_thresholds
 
 SIZE = (320, 352)
 CROPS = 2
@@ -111,7 +110,11 @@ def test_a_detector_is_one_piece_and_finds_what_torch_finds(detector: Any) -> No
         assert set(ours) == set(theirs)
         total += agreement(ours, theirs)
         if "keypoints" in theirs and total.share == 1:
-            assert (ours["keypoints"] - theirs["keypoints"]).abs().max() < 0.05
+            # Of two places that are as high but for rounding, either is the highest.
+            elsewhere = (ours["keypoints"] - theirs["keypoints"]).abs().amax(-1) >= 0.05
+            heights = (ours["keypoints_scores"] - theirs["keypoints_scores"]).abs()
+            assert elsewhere.float().mean() < 0.02
+            assert heights.max() < 3e-4 * theirs["keypoints_scores"].abs().max()
     assert total.share >= 0.99, total
     assert total.mask_difference < 1e-3
 
@@ -276,52 +279,6 @@ def test_resnet_weights_have_torchvisions_names() -> None:
         "roi_heads.mask_head.3.0.weight",
         "roi_heads.mask_predictor.mask_fcn_logits.weight",
     } <= names
-
-
-def test_torchvisions_own_definitions() -> None:
-    """The same weights in torchvision's model: the same names, the same detections, and it converts as well."""
-    models = detection_models()
-    images = pieces()
-    ours = seeded(SSDLite(), images[0])
-    theirs = models.ssdlite320_mobilenet_v3_large(weights=None, weights_backbone=None)
-    found = theirs.load_state_dict(ours.state_dict())
-    assert not found.missing_keys and not found.unexpected_keys
-    converted = nnapi_core.convert(
-        prepare(theirs.eval(), SIZE), (images[0][None],), fallback="error"
-    )
-    with torch.no_grad():
-        expected = theirs([images[1]])[0]
-        found = ours([images[1]])[0]
-    # The same but for the order of equal scores, and boxes without area, which overlap nothing.
-    assert torch.equal(found["scores"], expected["scores"])
-    assert agreement(found, expected).share >= 0.99
-    assert agreement(finish(converted(images[1][None]), SIZE), found).share >= 0.99
-
-
-def test_torchvisions_own_mask_rcnn() -> None:
-    models = detection_models()
-    (image,) = pieces(1)
-    ours = seeded(mobile(masks=True), image)
-    backbone = models.backbone_utils.mobilenet_backbone(
-        backbone_name="mobilenet_v3_large", weights=None, fpn=True, trainable_layers=6
-    )
-    ratios = ((0.5, 1.0, 2.0),) * 3
-    theirs = models.MaskRCNN(
-        backbone,
-        91,
-        min_size=320,
-        max_size=640,
-        rpn_anchor_generator=models.anchor_utils.AnchorGenerator(MOBILENET_ANCHORS, ratios),
-        rpn_pre_nms_top_n_test=60,
-        rpn_post_nms_top_n_test=40,
-        box_detections_per_img=12,
-    ).eval()
-    theirs.load_state_dict(ours.state_dict())
-    converted = nnapi_core.convert(prepare(theirs, SIZE), (image[None],), fallback="error")
-    with torch.no_grad():
-        expected = theirs([image])[0]
-        assert agreement(ours([image])[0], expected).share == 1
-    assert agreement(finish(converted(image[None]), SIZE), expected).share >= 0.99
 
 
 # ---- on the CPU

@@ -13,7 +13,7 @@ from torch import nn
 
 import nnapi_core
 import nnapi_runtime
-from tests.runtime.test_fallback import refusing_library
+from tests.runtime.session.test_fallback import refusing_library
 
 ROOT = Path(__file__).parents[2]
 

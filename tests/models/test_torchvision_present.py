@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.ops.test_detection import plain_iou, plain_nms
-from tests.ops.test_roi_align import between, plain_align
+from tests.ops.detection.test_roi_align import between, plain_align
+from tests.ops.detection.torchvision_semantics import plain_iou, plain_nms
 
 _EXTENSION = """
 import math

@@ -101,6 +101,11 @@ def _samples(info: Any, dtype: torch.dtype) -> Iterator[tuple[Any, list[torch.Te
             return
 
 
+def samples_of(info: Any, dtype: torch.dtype) -> list[tuple[Any, list[torch.Tensor]]]:
+    """Functions of tensors, with some to call them on."""
+    return list(_samples(info, dtype))
+
+
 def _function(op: Any, flat: list[Any], spec: pytree.TreeSpec) -> Any:
     def call(*tensors: torch.Tensor) -> Any:
         given = iter(tensors)

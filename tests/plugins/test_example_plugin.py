@@ -44,7 +44,9 @@ def run(environment: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def test_is_found_by_the_command(environment: Path) -> None:
     done = run(environment, "-m", "nnapi_core.cli", "--plugins")
     assert done.returncode == 0, done.stderr
-    assert "acme:acme_nnapi: 1 overloads\n  acme.squareplus.default" in done.stdout
+    assert (
+        "acme:acme_nnapi (acme-nnapi 0.1.0): 1 overloads\n  acme.squareplus.default" in done.stdout
+    )
 
 
 def test_can_be_left_out(environment: Path) -> None:

@@ -151,11 +151,13 @@ def address(array: np.ndarray) -> int:
 class Model:
     """Builds a model; what it is given stays alive with it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, strict: bool = False) -> None:
         self.handle = c_void_p()
         self.count = 0
         self._kept: list[Any] = []
         good("Model_create", byref(self.handle))
+        if strict:
+            assert library().nnapi_host_model_set_strict(self.handle, True) == codes.NO_ERROR
 
     def operand(self, code: int, dims: Sequence[int] = (), **quant: Any) -> int:
         good("Model_addOperand", self.handle, byref(operand_type(code, dims, **quant)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -17,15 +18,32 @@ from tests.runtime.c_api import HEADERS, good, set_input, set_output
 NATIVE = Path(__file__).parent / "native"
 
 
-@pytest.mark.parametrize("program", ["threads", "allocations"])
-def test_native_program(program: str, tmp_path: Path) -> None:
+def run_program(sources: list[Path], tmp_path: Path) -> str:
+    """Builds a program against the host library, runs it, and returns what it prints."""
     library = nnapi_runtime.host_library().resolve()
-    target = tmp_path / program
+    target = tmp_path / "program"
     command = ["c++", "-std=c++20", "-O1", "-Wall", "-Wextra", f"-I{HEADERS.parent}"]
-    command += [str(NATIVE / f"{program}.cpp"), str(library), f"-Wl,-rpath,{library.parent}"]
+    command += [*map(str, sources), str(library), f"-Wl,-rpath,{library.parent}"]
     subprocess.run([*command, "-pthread", "-o", str(target)], check=True)
     run = subprocess.run([target], capture_output=True, text=True, timeout=240, check=False)
     assert run.returncode == 0, run.stderr
+    return run.stdout
+
+
+@pytest.mark.parametrize("program", ["threads", "allocations"])
+def test_native_program(program: str, tmp_path: Path) -> None:
+    run_program([NATIVE / f"{program}.cpp"], tmp_path)
+
+
+@pytest.mark.parametrize(("program", "least"), [("contract", 2000), ("devices", 400)])
+def test_the_public_contract(
+    program: str, least: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Function by function, as NNAPI's documentation and Android's tests have it; and on simulated devices."""
+    monkeypatch.setenv("NNAPI_HOST_LOG", "0")  # most of it is refusals
+    printed = run_program(sorted((NATIVE / program).glob("*.cpp")), tmp_path)
+    checks, wrong = (int(number) for number in re.findall(r"\d+", printed))
+    assert checks >= least and wrong == 0
 
 
 def test_python_threads() -> None:

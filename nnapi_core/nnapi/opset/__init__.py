@@ -7,7 +7,8 @@ documentation prints it. Columns of the table:
             on, or combinations ``T=f32,W=f32,B=f32`` where there are several variables.
 ``rank``    of the first operand of type ``T``, or the first tensor where none has it.
 ``inputs``  ``name: kind`` in order, alternative forms after ``||``. A kind is a type variable, a type, or ``S``
-            (a scalar of T's float type); ``?`` is optional, ``@29`` the level that added it, ``*`` any number.
+            (a scalar of T's float type); ``?`` may have no value, but has its place in the list, ``@29`` is the
+            level that added it, ``*`` any number. A list may end before each ``[``; the brackets close at its end.
 """
 
 from __future__ import annotations
@@ -28,13 +29,19 @@ MAX_RANK = 16
 
 @frozen
 class OperandSpec:
-    """One named operand of an operation."""
+    """One named operand of an operation.
+
+    ``optional``: it need not be given; either as it is ``nullable`` (its place in the list stays, without a value),
+    or as it is among those that may be left out at the end. ``may_end``: a list may end just before it.
+    """
 
     name: str
     kind: str
     optional: bool = False
     since: int = 27
     repeated: bool = False
+    nullable: bool = False
+    may_end: bool = False
 
 
 @frozen
@@ -94,8 +101,7 @@ class OperationSpec:
         """The form whose operands can have these types, with repeated operands spelled out."""
         for form in self.forms:
             slots = _spelled_out(form, len(codes))
-            least = len([slot for slot in slots if not slot.optional])
-            if least <= len(codes) <= len(slots) and all(map(_may_hold, slots, codes)):
+            if may_have(slots, len(codes)) and all(map(_may_hold, slots, codes)):
                 return slots[: len(codes)]
         return None
 
@@ -106,6 +112,11 @@ class OperationSpec:
     @cached_property
     def operand_names(self) -> frozenset[str]:
         return frozenset(operand.name for form in self.forms for operand in form)
+
+
+def may_have(operands: Sequence[OperandSpec], count: int) -> bool:
+    """May a list of these operands, repeated ones spelled out, have ``count`` of them?"""
+    return count == len(operands) or (count < len(operands) and operands[count].may_end)
 
 
 def _spelled_out(form: tuple[OperandSpec, ...], count: int) -> tuple[OperandSpec, ...]:
@@ -122,13 +133,25 @@ def _may_hold(slot: OperandSpec, code: OperandCode) -> bool:
 
 
 def _operands(text: str) -> tuple[OperandSpec, ...]:
-    found = []
-    for item in text.split("; "):
-        match = re.fullmatch(r"(\w+)(\*)?: (\w+)(\?)?(?: @(\d+))?", item)
+    found: list[OperandSpec] = []
+    opened = False
+    for item in text.rstrip("]").split("; "):
+        match = re.fullmatch(r"(\[)?(\w+)(\*)?: (\w+)(\?)?(?: @(\d+))?", item)
         if match is None:
             raise ValueError(f"cannot read the operand {item!r}")
-        name, repeated, kind, optional, since = match.groups()
-        found.append(OperandSpec(name, kind, bool(optional), int(since or 27), bool(repeated)))
+        may_end, name, repeated, kind, nullable, since = match.groups()
+        opened = opened or bool(may_end)
+        found.append(
+            OperandSpec(
+                name,
+                kind,
+                optional=opened or bool(nullable),
+                since=int(since or 27),
+                repeated=bool(repeated),
+                nullable=bool(nullable),
+                may_end=bool(may_end),
+            )
+        )
     return tuple(found)
 
 

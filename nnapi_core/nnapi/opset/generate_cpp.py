@@ -1,7 +1,7 @@
-"""Writes the opset as C++ tables for the host runtime: generate_cpp.py OPERATIONS.csv OUT.inc
+"""Writes the opset as C++ tables for the host runtime: generate_cpp.py OPERATIONS.csv… OUT.inc
 
 Run by path while building, so nothing beyond the standard library is imported. The tables are the
-types of nnapi_runtime/src/host/opset.h, which says what they mean.
+types of nnapi_runtime/src/host/operation/opset.h, which says what they mean.
 """
 
 import csv
@@ -17,11 +17,11 @@ ANY_RANK = (0, 0xFFFFFFFF)
 
 
 def operand_rule(text: str) -> str:
-    """'name*: KIND? @29' as an OperandRule."""
-    match = re.fullmatch(r"(\w+)(\*?): (\w+)(\??)(?: @(\d+))?", text.strip())
+    """'[name*: KIND? @29' as an OperandRule."""
+    match = re.fullmatch(r"(\[?)(\w+)(\*?): (\w+)(\??)(?: @(\d+))?\]*", text.strip())
     if match is None:
         raise ValueError(f"cannot read operand {text!r}")
-    name, star, kind, optional, level = match.groups()
+    may_end, name, star, kind, nullable, level = match.groups()
     if kind == "any":
         variable, code = "*", -1
     elif kind in TYPES:
@@ -30,7 +30,7 @@ def operand_rule(text: str) -> str:
         if len(kind) != 1:
             raise ValueError(f"unknown kind {kind!r} of operand {name!r}")
         variable, code = kind, -1
-    flags = ["true" if flag else "false" for flag in (star, optional)]
+    flags = ["true" if flag else "false" for flag in (star, nullable, may_end)]
     return f"{{\"{name}\", '{variable}', {code}, {', '.join(flags)}, {level or 0}}}"
 
 
@@ -50,6 +50,12 @@ def combinations(text: str) -> list[tuple[int, dict[str, int]]]:
             types["S"] = TYPES["F16"] if half else TYPES["F32"]
             found.append((int(level), types))
     return found
+
+
+def early_ranks(text: str) -> int:
+    """'<=4 (only 2 or 4 before 29)' as a bit for each of these ranks; 0 where there is no such remark."""
+    match = re.search(r"\(only ([\d or]+) before 29\)", text)
+    return sum(1 << int(rank) for rank in match[1].split(" or ")) if match else 0
 
 
 def rank_range(text: str) -> tuple[int, int]:
@@ -89,8 +95,9 @@ def table(rows: list[dict[str, str]]) -> str:
             choices.append(f"{{{level}, {{{{{pairs}}}}}}}" if pairs else f"{{{level}, {{}}}}")
         array("TypeCombination", f"k{name}_types", choices)
         low, high = rank_range(row["rank"])
+        early = early_ranks(row["rank"])
         entries.append(
-            f'{{{row["code"]}, "{name}", {row["level"]}, {low}u, {high}u, '
+            f'{{{row["code"]}, "{name}", {row["level"]}, {low}u, {high}u, {early}u, '
             f"k{name}_forms, k{name}_out, k{name}_types, &operation_{name}}}"
         )
     array("OpsetEntry", "kOpset", entries)
@@ -99,11 +106,14 @@ def table(rows: list[dict[str, str]]) -> str:
 
 
 def main() -> None:
-    source, target = map(pathlib.Path, sys.argv[1:])
-    with source.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    if [int(row["code"]) for row in rows] != list(range(len(rows))):
-        raise ValueError(f"{source}: the codes are not 0, 1, 2, …")
+    *sources, target = map(pathlib.Path, sys.argv[1:])
+    rows: list[dict[str, str]] = []
+    for source in sources:
+        with source.open(newline="", encoding="utf-8") as file:
+            rows += csv.DictReader(file)
+    codes = [int(row["code"]) for row in rows]
+    if codes != sorted(set(codes)):
+        raise ValueError(f"{sources}: the codes do not ascend")
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text("// Generated from operations.csv.\n" + table(rows), encoding="utf-8")
 

@@ -157,6 +157,7 @@ enum {
   ANEURALNETWORKS_REVERSE = 105,
   // Vendor-defined and deprecated.
   ANEURALNETWORKS_OEM_OPERATION = 10000,
+  ANEURALNETWORKS_DENSIFY = 20000,  // experimental
 };
 
 // ---- values of scalar operands

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "bind/arrays.h"
+#include "bind/gil.h"
 #include "loader/bound_run.h"
 #include "loader/error.h"
 
@@ -55,9 +56,13 @@ class Executor {
       bytes = aligned_words_;
     }
     const std::string path = library ? library->string() : loader::Library::default_path();
-    loader::Options options{relaxed, preference, num_threads, loop_timeout, {}, {}};
+    loader::Options options;
+    options.relaxed = relaxed;
+    options.preference = preference;
+    options.num_threads = num_threads;
+    options.loop_timeout = loop_timeout;
     if (cache) set_cache(*cache, options);
-    const nb::gil_scoped_release unlocked;
+    const GilReleased unlocked;
     executor_.emplace(loader::Library::open(path), bytes, weights, options);
   }
 
@@ -68,7 +73,7 @@ class Executor {
     std::vector<Memory> memory = no_memory();
     Dims dims;
     {
-      const nb::gil_scoped_release unlocked;
+      const GilReleased unlocked;
       dims = executor_->run(arguments.arrays, [&](size_t i, size_t bytes) {
         if (outputs) return given[i].data();
         memory[i] = allocate(i, bytes);
@@ -86,7 +91,7 @@ class Executor {
   std::vector<uint64_t> profile(nb::sequence inputs) {
     const Arguments arguments(inputs);
     std::vector<Memory> memory = no_memory();
-    const nb::gil_scoped_release unlocked;
+    const GilReleased unlocked;
     return executor_->profile(arguments.arrays, [&](size_t i, size_t bytes) {
       memory[i] = allocate(i, bytes);
       return memory[i].get();
@@ -173,7 +178,7 @@ class BoundRun {
   }
 
   void operator()() {
-    const nb::gil_scoped_release unlocked;
+    const GilReleased unlocked;
     const std::lock_guard alone(mutex_);
     run_->compute();
   }

@@ -13,7 +13,11 @@
 #include <tuple>
 #include <vector>
 
+#include "bind/artifact.h"
 #include "bind/executor.h"
+#include "bind/gil.h"
+#include "bind/session.h"
+#include "loader/devices.h"
 #include "machine/peak.h"
 
 using namespace nanobind::literals;
@@ -31,30 +35,47 @@ void raise(const char* name, const char* text, nb::kwargs details = {}) {
 void translate(const std::exception_ptr& error, void*) {
   try {
     std::rethrow_exception(error);
-  } catch (const loader::LibraryError& e) {
-    raise("LibraryError", e.what());
-  } catch (const loader::WordsError& e) {
-    raise("ModelError", e.what());
-  } catch (const loader::ArgumentError& e) {
-    raise("ArgumentError", e.what());
-  } catch (const loader::CallError& e) {
+  } catch (const loader::Error& e) {
+    static constexpr const char* kTypes[] = {"NnapiError", "LibraryError", "ModelError",
+                                             "ArgumentError"};
     nb::dict details;
-    details["code"] = loader::code_name(e.code);
-    details["call"] = e.call;
+    if (e.code != 0) details["code"] = loader::code_name(e.code);
+    if (!e.call.empty()) details["call"] = e.call;
     if (e.operation) details["operation"] = *e.operation;
-    raise("NnapiError", e.what(), nb::borrow<nb::kwargs>(details));
+    if (!e.node.empty()) details["node"] = e.node;
+    if (!e.source.empty()) details["source"] = e.source;
+    raise(kTypes[static_cast<size_t>(e.kind)], e.what(), nb::borrow<nb::kwargs>(details));
   }
 }
 
 }  // namespace
 
 NB_MODULE(_loader, m) {
+  // Threads that the end of the interpreter finds within a call keep what they work on.
+  nb::set_leak_warnings(false);
   m.doc() = "Runs model words on any libneuralnetworks.so.";
   nb::register_exception_translator(translate);
+  bind_artifact(m);
+  bind_session(m);
 
   m.def(
       "host_library", [] { return std::filesystem::path(loader::Library::host_path()); },
       "Path of the NNAPI library that nnapi_runtime brings along.");
+  nb::class_<loader::Device>(m, "Device", "A device of an NNAPI library.")
+      .def_ro("name", &loader::Device::name)
+      .def_ro("type", &loader::Device::type, "cpu, gpu, accelerator, other or unknown.")
+      .def_ro("version", &loader::Device::version)
+      .def_ro("feature_level", &loader::Device::feature_level)
+      .def("__repr__", [](const loader::Device& device) {
+        return "<Device " + device.name + " (" + device.type + "), version " + device.version +
+               ", feature level " + std::to_string(device.feature_level) + ">";
+      });
+  m.def(
+      "list_devices",
+      [](const std::filesystem::path& library) {
+        return loader::list_devices(*loader::Library::open(library));
+      },
+      "library"_a);
   m.def(
       "default_library", [] { return std::filesystem::path(loader::Library::default_path()); },
       "What is used where no library is named: $NNAPI_LIBRARY, else host_library().");
@@ -70,13 +91,11 @@ NB_MODULE(_loader, m) {
         }
         return peaks;
       },
-      "threads"_a, nb::call_guard<nb::gil_scoped_release>(),
+      "threads"_a, nb::call_guard<GilReleased>(),
       "(arithmetic, instructions, operations a second) of each way to multiply and accumulate.");
-  m.def("time_fixed_work", &machine::time_fixed_work, "threads"_a,
-        nb::call_guard<nb::gil_scoped_release>(),
+  m.def("time_fixed_work", &machine::time_fixed_work, "threads"_a, nb::call_guard<GilReleased>(),
         "Seconds that a small fixed amount of arithmetic takes on each of the threads at once.");
-  m.def("read_bandwidth", &machine::read_bandwidth, "bytes"_a,
-        nb::call_guard<nb::gil_scoped_release>(),
+  m.def("read_bandwidth", &machine::read_bandwidth, "bytes"_a, nb::call_guard<GilReleased>(),
         "Bytes a second that one thread reads of an array of that size.");
 
   nb::class_<Border>(m, "Border", "What a model says about an input or output.")

@@ -6,7 +6,7 @@ namespace nnapi::loader {
 
 BoundRun::BoundRun(const Executor& executor, std::span<const ConstArray> inputs,
                    std::span<void* const> outputs)
-    : executor_(executor),
+    : executor_(&executor),
       inputs_(inputs.begin(), inputs.end()),
       outputs_(outputs.begin(), outputs.end()),
       reusable_(executor.library().ANeuralNetworksExecution_setReusable != nullptr) {
@@ -20,22 +20,28 @@ BoundRun::BoundRun(const Executor& executor, std::span<const ConstArray> inputs,
 }
 
 void BoundRun::make_execution() {
-  const Library& library = executor_.library();
-  execution_ = executor_.new_execution(false);
+  const Library& library = executor_->library();
+  execution_ = executor_->new_execution(false);
   if (reusable_) {
     library.check(library.ANeuralNetworksExecution_setReusable(execution_.get(), true),
                   "ANeuralNetworksExecution_setReusable");
   }
-  executor_.set_inputs(execution_.get(), inputs_);
+  executor_->set_inputs(execution_.get(), inputs_);
   for (uint32_t i = 0; i < outputs_.size(); ++i) {
-    executor_.set_output(execution_.get(), i, outputs_[i], executor_.outputs()[i].bytes());
+    executor_->set_output(execution_.get(), i, outputs_[i], executor_->outputs()[i].bytes());
   }
+}
+
+void BoundRun::move_to(const Executor& executor) {
+  executor_ = &executor;
+  reusable_ = executor.library().ANeuralNetworksExecution_setReusable != nullptr;
+  make_execution();
 }
 
 void BoundRun::compute() {
   if (!reusable_) make_execution();
-  executor_.library().check(executor_.compute(execution_.get()),
-                            "ANeuralNetworksExecution_compute");
+  executor_->library().check(executor_->compute(execution_.get()),
+                             "ANeuralNetworksExecution_compute");
 }
 
 }  // namespace nnapi::loader

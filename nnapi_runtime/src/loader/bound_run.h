@@ -14,11 +14,13 @@ class BoundRun {
   BoundRun(const Executor& executor, std::span<const ConstArray> inputs,
            std::span<void* const> outputs);
 
+  // From now on on another executor of the same model.
+  void move_to(const Executor& executor);
   // Reads the inputs and writes the outputs. By one thread at a time. Throws CallError.
   void compute();
 
  private:
-  const Executor& executor_;
+  const Executor* executor_;
   // Without setReusable (before feature level 31), a new one each time.
   Executor::Execution execution_;
   std::vector<ConstArray> inputs_;

@@ -14,6 +14,13 @@ std::string numbered(const char* noun, uint64_t number) {
   return std::string(noun) + " " + std::to_string(number);
 }
 
+// NNAPI takes no null for a list, not even an empty one.
+template <class List>
+const uint32_t* list(const List& indices) {
+  static constexpr uint32_t kNone = 0;
+  return indices.empty() ? &kNone : indices.data();
+}
+
 void add_operands(const Library& library, const Model& model, ANeuralNetworksModel* handle) {
   for (size_t i = 0; i < model.operands.size(); ++i) {
     const Operand& operand = model.operands[i];
@@ -55,8 +62,8 @@ void add_operations(const Library& library, const Model& model, ANeuralNetworksM
     const Operation& operation = model.operations[i];
     const int code = library.ANeuralNetworksModel_addOperation(
         handle, operation.code, static_cast<uint32_t>(operation.inputs.size()),
-        operation.inputs.data(), static_cast<uint32_t>(operation.outputs.size()),
-        operation.outputs.data());
+        list(operation.inputs), static_cast<uint32_t>(operation.outputs.size()),
+        list(operation.outputs));
     library.check(code, "ANeuralNetworksModel_addOperation",
                   numbered("operation", i) + " (" + numbered("code", operation.code) + ")",
                   is_main ? std::optional(i) : std::nullopt);
@@ -69,12 +76,15 @@ Owned<ANeuralNetworksModel> build(const Library& library, const Model& model, bo
   ANeuralNetworksModel* handle = nullptr;
   NNAPI_CALL(ANeuralNetworksModel_create, "", &handle);
   Owned<ANeuralNetworksModel> owned(handle, library.ANeuralNetworksModel_free);
+  // Our own runtime can say what is wrong before a model runs.
+  if (library.nnapi_host_model_set_strict)
+    NNAPI_CALL(nnapi_host_model_set_strict, "", handle, true);
   add_operands(library, model, handle);
   set_values(library, model, handle, built);
   add_operations(library, model, handle, is_main);
   NNAPI_CALL(ANeuralNetworksModel_identifyInputsAndOutputs, "", handle,
-             static_cast<uint32_t>(model.inputs.size()), model.inputs.data(),
-             static_cast<uint32_t>(model.outputs.size()), model.outputs.data());
+             static_cast<uint32_t>(model.inputs.size()), list(model.inputs),
+             static_cast<uint32_t>(model.outputs.size()), list(model.outputs));
   if (relaxed) {
     library.need(library.ANeuralNetworksModel_relaxComputationFloat32toFloat16,
                  "ANeuralNetworksModel_relaxComputationFloat32toFloat16", 28,

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "loader/library.h"
-#include "loader/words.h"
+#include "loader/model_words.h"
 
 namespace nnapi::loader {
 

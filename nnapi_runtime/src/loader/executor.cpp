@@ -3,13 +3,14 @@
 #include <algorithm>
 #include <limits>
 
+#include "loader/devices.h"
 #include "loader/error.h"
 
 namespace nnapi::loader {
 namespace {
 
 constexpr size_t kFirstGuessBytes = 4096;
-constexpr size_t kMaxOutputBytes = size_t{1} << 40;
+constexpr uint64_t kMaxOutputBytes = uint64_t{1} << 40;
 
 // Bytes of an array; no overflow, whatever the dimensions.
 size_t byte_size(std::span<const uint32_t> dims, size_t element_size) {
@@ -47,22 +48,27 @@ size_t Border::bytes() const { return byte_size(dims, element.size); }
 
 Executor::Executor(std::shared_ptr<const Library> library, std::span<const std::byte> words,
                    std::span<const std::span<const std::byte>> buffers, const Options& options)
-    : library_(std::move(library)), loop_timeout_(options.loop_timeout) {
-  const std::vector<Model> models = read_words(words, buffers);
+    : Executor(std::move(library), read_words(words, buffers), options) {}
+
+Executor::Executor(std::shared_ptr<const Library> library, std::span<const Model> models,
+                   const Options& options)
+    : library_(std::move(library)),
+      loop_timeout_(options.loop_timeout),
+      memory_limit_(options.memory_limit) {
   const Model& main = models.front();
-  for (uint32_t operand : main.inputs) inputs_.push_back(border(operand, main));
-  for (uint32_t operand : main.outputs) outputs_.push_back(border(operand, main));
+  for (uint32_t operand : main.inputs) inputs_.push_back(border_of(main, operand));
+  for (uint32_t operand : main.outputs) outputs_.push_back(border_of(main, operand));
   for (const Operation& operation : main.operations) operations_.push_back(operation.code);
   expected_bytes_.assign(outputs_.size(), kFirstGuessBytes);
   model_.emplace(*library_, models, options.relaxed);
   compile(options);
 }
 
-Border Executor::border(uint32_t index, const Model& model) const {
+Border border_of(const Model& model, uint32_t index) {
   const Operand& operand = model.operands[index];
   const Element element = element_of(operand.type);
   if (!element.holds_data()) {
-    throw WordsError("operand " + std::to_string(index) + " is an input or output of type " +
+    throw ModelError("operand " + std::to_string(index) + " is an input or output of type " +
                      std::to_string(operand.type) + ", which no array can be");
   }
   return {operand.type,
@@ -78,11 +84,24 @@ Border Executor::border(uint32_t index, const Model& model) const {
 
 void Executor::compile(const Options& options) {
   ANeuralNetworksCompilation* handle = nullptr;
-  NNAPI_CALL(ANeuralNetworksCompilation_create, "", model_->main(), &handle);
+  if (options.devices.empty()) {
+    NNAPI_CALL(ANeuralNetworksCompilation_create, "", model_->main(), &handle);
+  } else {
+    const auto devices = choose_devices(*library_, options.devices);
+    NNAPI_CALL(ANeuralNetworksCompilation_createForDevices, "", model_->main(), devices.data(),
+               static_cast<uint32_t>(devices.size()), &handle);
+  }
   compilation_ = {handle, library_->ANeuralNetworksCompilation_free};
   NNAPI_CALL(ANeuralNetworksCompilation_setPreference, "", handle, options.preference);
+  if (options.priority != 0 && library_->ANeuralNetworksCompilation_setPriority != nullptr) {
+    NNAPI_CALL(ANeuralNetworksCompilation_setPriority, "", handle, options.priority);
+  }
   if (options.num_threads != 0 && library_->nnapi_host_compilation_set_num_threads != nullptr) {
     NNAPI_CALL(nnapi_host_compilation_set_num_threads, "", handle, options.num_threads);
+  }
+  if (library_->nnapi_host_compilation_set_memory_limit != nullptr) {
+    NNAPI_CALL(nnapi_host_compilation_set_memory_limit, "", handle, memory_limit_.bytes,
+               memory_limit_.times_inputs);
   }
   if (!options.cache_directory.empty() &&
       library_->ANeuralNetworksCompilation_setCaching != nullptr) {
@@ -142,11 +161,8 @@ Executor::Execution Executor::compute_once(bool profiling, std::span<const Const
   for (;;) {
     execution = new_execution(profiling);
     set_inputs(execution.get(), inputs);
+    check_outputs(inputs, bytes);
     for (uint32_t i = 0; i < outputs_.size(); ++i) {
-      if (bytes[i] > kMaxOutputBytes) {
-        throw ArgumentError("output " + std::to_string(i) + " " + shape_text(outputs_[i].dims) +
-                            " would be larger than any memory");
-      }
       set_output(execution.get(), i, allocate(i, bytes[i]), bytes[i]);
     }
     const int code = compute(execution.get());
@@ -209,6 +225,22 @@ void Executor::set_inputs(ANeuralNetworksExecution* execution,
     NNAPI_CALL(ANeuralNetworksExecution_setInput, which, execution, static_cast<int32_t>(i),
                border.known() ? nullptr : &type, array.data, bytes);
   }
+}
+
+void Executor::check_outputs(std::span<const ConstArray> inputs,
+                             std::span<const size_t> bytes) const {
+  const auto add = [](uint64_t a, uint64_t b) { return a > UINT64_MAX - b ? UINT64_MAX : a + b; };
+  uint64_t limit = 0, all = 0;
+  for (const ConstArray& input : inputs) {
+    if (input.data != nullptr) limit = add(limit, byte_size(input.dims, input.element.size));
+  }
+  if (__builtin_mul_overflow(limit, memory_limit_.times_inputs, &limit)) limit = UINT64_MAX;
+  limit = std::min(add(limit, memory_limit_.bytes), kMaxOutputBytes);
+  for (const size_t one : bytes) all = add(all, one);
+  if (all <= limit) return;
+  throw CallError(ANEURALNETWORKS_OUT_OF_MEMORY, "ANeuralNetworksExecution_setOutput", {},
+                  "the outputs take " + std::to_string(all) + " bytes; the memory limit is " +
+                      std::to_string(limit) + " bytes");
 }
 
 void Executor::set_output(ANeuralNetworksExecution* execution, uint32_t i, void* data,

@@ -15,15 +15,25 @@
 #include "loader/built_model.h"
 #include "loader/element.h"
 #include "loader/library.h"
-#include "loader/words.h"
+#include "loader/model_words.h"
 
 namespace nnapi::loader {
+
+// How much memory the outputs of a run may take, and as much again what lies between its inputs and
+// outputs (in our own library).
+struct MemoryLimit {
+  uint64_t bytes = UINT64_MAX;
+  uint32_t times_inputs = 0;  // so many times the bytes of the inputs besides
+};
 
 struct Options {
   bool relaxed = false;  // float32 may be computed with the range and precision of float16
   int32_t preference = ANEURALNETWORKS_PREFER_SUSTAINED_SPEED;
-  uint32_t num_threads = 0;   // at most; 0: the library decides. Only our own library listens.
-  uint64_t loop_timeout = 0;  // nanoseconds that a WHILE may take; 0: NNAPI's default
+  uint32_t num_threads = 0;  // at most; 0: the library decides. Only our own library listens.
+  int32_t priority = 0;      // of ANEURALNETWORKS_PRIORITY_*; 0: the library decides
+  std::vector<std::string> devices;  // by name or type, as choose_devices takes them; none: any
+  uint64_t loop_timeout = 0;         // nanoseconds that a WHILE may take; 0: NNAPI's default
+  MemoryLimit memory_limit;
   // Where the library may keep what compiling made, under a token that is this model's alone; an
   // empty directory: nowhere.
   std::string cache_directory;
@@ -44,6 +54,10 @@ struct Border {
   size_t bytes() const;
 };
 
+// Of an operand that is an input or output of `model`. Throws ModelError for one that no array can
+// be.
+Border border_of(const Model& model, uint32_t operand);
+
 // An array in row-major order. As an input without data: an optional input that is not given.
 struct ConstArray {
   const void* data = nullptr;
@@ -61,9 +75,12 @@ struct OutputBuffer {
 class Executor {
  public:
   // What the words and buffers point to must outlive the executor: nothing is copied.
-  // Throws LibraryError, WordsError and CallError.
+  // Throws LibraryError, ModelError and CallError.
   Executor(std::shared_ptr<const Library> library, std::span<const std::byte> words,
            std::span<const std::span<const std::byte>> buffers, const Options& options);
+  // Of models as read_words gives them, which need not outlive it; what they point to must.
+  Executor(std::shared_ptr<const Library> library, std::span<const Model> models,
+           const Options& options);
 
   const Library& library() const { return *library_; }
   std::span<const Border> inputs() const { return inputs_; }
@@ -91,11 +108,12 @@ class Executor {
   Execution new_execution(bool profiling) const;
   void set_inputs(ANeuralNetworksExecution* execution, std::span<const ConstArray> inputs) const;
   void set_output(ANeuralNetworksExecution* execution, uint32_t i, void* data, size_t bytes) const;
+  // Throws CallError where outputs of so many bytes in all are beyond the limit for these inputs.
+  void check_outputs(std::span<const ConstArray> inputs, std::span<const size_t> bytes) const;
   // Returns the library's result code.
   int compute(ANeuralNetworksExecution* execution) const;
 
  private:
-  Border border(uint32_t operand, const Model& model) const;
   void compile(const Options& options);
   // Computes once; the execution as it is afterwards, and the dimensions of the outputs.
   Execution compute_once(bool profiling, std::span<const ConstArray> inputs,
@@ -104,6 +122,7 @@ class Executor {
 
   std::shared_ptr<const Library> library_;
   uint64_t loop_timeout_ = 0;
+  MemoryLimit memory_limit_;
   std::vector<Border> inputs_;
   std::vector<Border> outputs_;
   std::vector<int32_t> operations_;

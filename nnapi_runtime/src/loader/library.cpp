@@ -15,12 +15,23 @@ std::string Library::host_path() {
   }
   std::string path = here.dli_fname;
   const size_t slash = path.rfind('/');
-  return (slash == std::string::npos ? "." : path.substr(0, slash)) + "/libneuralnetworks.so";
+#ifdef __ANDROID__
+  // In an app's folder a libneuralnetworks.so would be found in the place of the phone's.
+  static constexpr const char* kName = "/libtorch_nnapi_host.so";
+#else
+  static constexpr const char* kName = "/libneuralnetworks.so";
+#endif
+  return (slash == std::string::npos ? "." : path.substr(0, slash)) + kName;
 }
 
 std::string Library::default_path() {
   const char* chosen = std::getenv("NNAPI_LIBRARY");
-  return chosen != nullptr && *chosen != '\0' ? chosen : host_path();
+  if (chosen != nullptr && *chosen != '\0') return chosen;
+#ifdef __ANDROID__
+  return "libneuralnetworks.so";
+#else
+  return host_path();
+#endif
 }
 
 std::shared_ptr<const Library> Library::open(const std::string& path) {

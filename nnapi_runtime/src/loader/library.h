@@ -32,16 +32,27 @@
   REQUIRED(ANeuralNetworksEvent_free)                                    \
   OPTIONAL(ANeuralNetworksModel_relaxComputationFloat32toFloat16, 28)    \
   OPTIONAL(ANeuralNetworksModel_setOperandSymmPerChannelQuantParams, 29) \
+  OPTIONAL(ANeuralNetworksModel_getSupportedOperationsForDevices, 29)    \
+  OPTIONAL(ANeuralNetworks_getDeviceCount, 29)                           \
+  OPTIONAL(ANeuralNetworks_getDevice, 29)                                \
+  OPTIONAL(ANeuralNetworksDevice_getName, 29)                            \
+  OPTIONAL(ANeuralNetworksDevice_getType, 29)                            \
+  OPTIONAL(ANeuralNetworksDevice_getVersion, 29)                         \
+  OPTIONAL(ANeuralNetworksDevice_getFeatureLevel, 29)                    \
+  OPTIONAL(ANeuralNetworksCompilation_createForDevices, 29)              \
   OPTIONAL(ANeuralNetworksCompilation_setCaching, 29)                    \
   OPTIONAL(ANeuralNetworksExecution_compute, 29)                         \
   OPTIONAL(ANeuralNetworksExecution_getOutputOperandRank, 29)            \
   OPTIONAL(ANeuralNetworksExecution_getOutputOperandDimensions, 29)      \
   OPTIONAL(ANeuralNetworksModel_setOperandValueFromModel, 30)            \
+  OPTIONAL(ANeuralNetworksCompilation_setPriority, 30)                   \
   OPTIONAL(ANeuralNetworksExecution_setLoopTimeout, 30)                  \
   OPTIONAL(ANeuralNetworksExecution_setReusable, 31)                     \
   EXTRA(nnapi_host_last_error)                                           \
   EXTRA(nnapi_host_last_error_operation)                                 \
+  EXTRA(nnapi_host_model_set_strict)                                     \
   EXTRA(nnapi_host_compilation_set_num_threads)                          \
+  EXTRA(nnapi_host_compilation_set_memory_limit)                         \
   EXTRA(nnapi_host_execution_set_profiling)                              \
   EXTRA(nnapi_host_execution_get_profile)
 
@@ -53,10 +64,12 @@ class Library {
   // Throws LibraryError. A library stays loaded until the process ends: it may have threads.
   static std::shared_ptr<const Library> open(const std::string& path);
 
-  // What `open` is given where the caller names none: $NNAPI_LIBRARY, else host_path().
+  // What `open` is given where the caller names none: $NNAPI_LIBRARY, else on Android the
+  // phone's, and elsewhere host_path().
   static std::string default_path();
 
-  // Our own library, beside this module.
+  // Our own library, beside this module: libneuralnetworks.so, on Android
+  // libtorch_nnapi_host.so.
   static std::string host_path();
 
   const std::string& path() const { return path_; }

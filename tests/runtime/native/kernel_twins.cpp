@@ -1,21 +1,29 @@
 // The fast convolutions against the plain one on random shapes, without anything but the host
 // runtime's own objects, so that it runs wherever these can be built: under an emulator, too.
-// Prints what differs and returns 1, or returns 0.
+// Prints what differs, and at the end a hash of all results' bits, which depends on the instruction
+// set, but not on the number of threads. Returns 1 if something differs, or if NNAPI_HOST_ISA names
+// another instruction set than the one that computed; or 0. With an argument, nothing is compared.
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <random>
 #include <vector>
 
-#include "host/kernels/convolution.h"
-#include "host/kernels/simd/tile.h"
-#include "host/thread_pool.h"
+#include "host/base/hash.h"
+#include "host/kernels/matmul/stored_rows.h"
+#include "host/kernels/reference/stored_rows.h"
+#include "host/kernels/selection/select_convolution_plan.h"
+#include "host/kernels/simd/simd_loops.h"
+#include "host/threads/thread_pool.h"
 
 namespace nnapi::host {
 namespace {
 
 constexpr int kCases = 400, kHardCases = 60;
+
+bool compares = true;
 
 class Random {
  public:
@@ -76,6 +84,12 @@ Convolution random_convolution(Random& random) {
   return c;
 }
 
+// Of all that the fast kernels have computed.
+Hash& results_hash() {
+  static Hash hash;
+  return hash;
+}
+
 int64_t weight_count(const Convolution& c) {
   return c.y.filter * c.x.filter * c.group_in() * c.out.channels;
 }
@@ -89,6 +103,7 @@ std::vector<T> computed(const ConvolutionPlan& plan, const Convolution& c,
   char* aligned = scratch.data() + 63 - (reinterpret_cast<uintptr_t>(scratch.data()) + 63) % 64;
   plan.run({input.data(), weights.data(), bias.data(), output.data()}, aligned,
            ThreadPool::instance());
+  results_hash().add(output.data(), output.size() * sizeof(T));
   return output;
 }
 
@@ -112,8 +127,9 @@ double difference(const Convolution& c, Draw draw, DrawWeight draw_weight, DrawB
   for (B& b : bias) b = draw_bias();
   const auto plan = plan_convolution(c, weights.data(), bias.data());
   if (!plan) return -1;
-  const std::vector<T> fast = computed(*plan, c, input, weights, bias),
-                       plain = computed_plainly(c, input, weights, bias);
+  const std::vector<T> fast = computed(*plan, c, input, weights, bias);
+  if (!compares) return 0;
+  const std::vector<T> plain = computed_plainly(c, input, weights, bias);
   double largest = 0;
   for (size_t i = 0; i < fast.size(); ++i) {
     const double difference = std::fabs(double(fast[i]) - double(plain[i]));
@@ -125,7 +141,7 @@ double difference(const Convolution& c, Draw draw, DrawWeight draw_weight, DrawB
 
 double difference_of_reals(Convolution c, Random& random) {
   c.type = c.weight_type = ANEURALNETWORKS_TENSOR_FLOAT32;
-  c.real_range = random.integer(0, 1) ? ClampRange<float>{0, 6} : ClampRange<float>{-1e9f, 1e9f};
+  c.float_range = random.integer(0, 1) ? ClampRange<float>{0, 6} : ClampRange<float>{-1e9f, 1e9f};
   const auto draw = [&] { return random.real(); };
   return difference<float, float, float>(c, draw, draw, draw);
 }
@@ -138,9 +154,22 @@ double difference_of_steps(Convolution c, Random& random) {
   const std::vector<float> scales(static_cast<size_t>(c.out.channels), 0.0071f);
   c.scale.input_by_output = 0.02;
   c.scale.channels = scales.data();
-  c.step_range = {-128, 127};
+  c.byte_range = {-128, 127};
   const auto draw = [&] { return static_cast<int8_t>(random.integer(-128, 127)); };
   return difference<int8_t, int8_t, int32_t>(
+      c, draw, draw, [&] { return static_cast<int32_t>(random.integer(-3000, 3000)); });
+}
+
+// The same of unsigned inputs and weights, both with zero points.
+double difference_of_unsigned_steps(Convolution c, Random& random) {
+  c.type = c.weight_type = ANEURALNETWORKS_TENSOR_QUANT8_ASYMM;
+  c.in_zero = static_cast<int32_t>(random.integer(0, 255));
+  c.weight_zero = random.integer(0, 1) ? 128 : static_cast<int32_t>(random.integer(0, 255));
+  c.out_zero = static_cast<int32_t>(random.integer(100, 150));
+  c.scale.common = 0.0071 * 0.02;
+  c.byte_range = {0, static_cast<int32_t>(random.integer(200, 255))};
+  const auto draw = [&] { return static_cast<uint8_t>(random.integer(0, 255)); };
+  return difference<uint8_t, uint8_t, int32_t>(
       c, draw, draw, [&] { return static_cast<int32_t>(random.integer(-3000, 3000)); });
 }
 
@@ -151,7 +180,7 @@ bool agrees_on_hard_values(unsigned number) {
   Random random(number);
   Convolution c = random_window(random, 8);
   c.type = c.weight_type = ANEURALNETWORKS_TENSOR_FLOAT32;
-  c.real_range = {random.integer(0, 1) ? 0 : -HUGE_VALF, HUGE_VALF};
+  c.float_range = {random.integer(0, 1) ? 0 : -HUGE_VALF, HUGE_VALF};
   std::vector<float> input(static_cast<size_t>(c.in.count())),
       weights(static_cast<size_t>(weight_count(c))), bias(static_cast<size_t>(c.out.channels));
   for (std::vector<float>* values : {&input, &weights, &bias})
@@ -164,8 +193,9 @@ bool agrees_on_hard_values(unsigned number) {
     weights[static_cast<size_t>(random.integer(0, weight_count(c) - 1))] =
         hard[random.integer(0, 6)];
   const auto plan = plan_convolution(c, weights.data(), bias.data());
-  const std::vector<float> fast = computed(*plan, c, input, weights, bias),
-                           plain = computed_plainly(c, input, weights, bias);
+  const std::vector<float> fast = computed(*plan, c, input, weights, bias);
+  if (!compares) return true;
+  const std::vector<float> plain = computed_plainly(c, input, weights, bias);
   for (float& value : input) value = std::fabs(value);
   for (float& value : bias) value = std::fabs(value);
   for (int64_t out = 0; out < c.out.channels; ++out)
@@ -195,22 +225,60 @@ void compare(unsigned number, Tally* tally) {
   Random random(number);
   const Convolution c = random_convolution(random);
   if (c.out.height <= 0 || c.out.width <= 0) return;
-  const double reals = difference_of_reals(c, random), steps = difference_of_steps(c, random);
+  const double reals = difference_of_reals(c, random), steps = difference_of_steps(c, random),
+               unsigned_steps = difference_of_unsigned_steps(c, random);
   if (reals >= 0) ++tally->compared;
   if (steps >= 0) ++tally->compared;
+  if (unsigned_steps >= 0) ++tally->compared;
   // A factor in float32 instead of float64 may move what is close to a tie by one step.
-  if (reals <= 2e-3 && steps <= 1) return;
+  if (reals <= 2e-3 && steps <= 1 && unsigned_steps <= 1) return;
   ++tally->wrong;
   std::fprintf(stderr,
                "case %u (%lld -> %lld channels, window %lldx%lld): reals differ by %g, steps by "
-               "%g\n",
+               "%g, unsigned ones by %g\n",
                number, static_cast<long long>(c.in.channels),
                static_cast<long long>(c.out.channels), static_cast<long long>(c.y.filter),
-               static_cast<long long>(c.x.filter), reals, steps);
+               static_cast<long long>(c.x.filter), reals, steps, unsigned_steps);
+}
+
+// Vectors times integers with a scale for each row, as they are stored.
+bool agrees_on_stored_rows(unsigned number) {
+  Random random(number);
+  StoredRows matrix{};
+  matrix.rows = random.integer(1, 70);
+  matrix.columns = random.integer(0, 90);
+  const int64_t count = random.integer(1, 9);
+  std::vector<int8_t> weights(static_cast<size_t>(matrix.rows * matrix.columns) + 1);
+  for (int8_t& one : weights) one = static_cast<int8_t>(random.integer(-128, 127));
+  std::vector<float> scales(static_cast<size_t>(matrix.rows)), bias(scales.size());
+  for (float& one : scales) one = std::fabs(random.real()) / 64;
+  for (float& one : bias) one = random.real();
+  std::vector<float> x(static_cast<size_t>(count * matrix.columns) + 1);
+  for (float& one : x) one = random.real();
+  matrix.data = weights.data();
+  matrix.scales = scales.data();
+  const auto range = activation_range(static_cast<int32_t>(random.integer(0, 3)));
+  std::vector<float> fast(static_cast<size_t>(count * matrix.rows)), plain(fast.size());
+  multiply_stored(ThreadPool::instance(),
+                  {matrix, bias.data(), range, x.data(), fast.data(), count});
+  results_hash().add(fast.data(), fast.size() * sizeof(float));
+  reference::multiply_stored({matrix, bias.data(), range, x.data(), plain.data(), count});
+  for (size_t i = 0; i < fast.size(); ++i) {
+    // Sums of at most 90 products below 128 steps of a scale.
+    const double scale = double(scales[i % scales.size()]) * 128 * 90;
+    if (std::fabs(double(fast[i]) - double(plain[i])) > 1e-6 * (1 + scale)) return false;
+  }
+  return true;
 }
 
 int run() {
   Tally tally;
+  for (unsigned number = 0; number < kCases; ++number) {
+    ++tally.compared;
+    if (agrees_on_stored_rows(number)) continue;
+    ++tally.wrong;
+    std::fprintf(stderr, "stored rows, case %u: results differ\n", number);
+  }
   for (unsigned number = 0; number < kCases; ++number) compare(number, &tally);
   for (unsigned number = 0; number < kHardCases; ++number) {
     ++tally.compared;
@@ -218,12 +286,19 @@ int run() {
     ++tally.wrong;
     std::fprintf(stderr, "hard values, case %u: results differ\n", number);
   }
-  std::printf("%s: %d convolutions compared, %d wrong\n", tile_loops().name, tally.compared,
-              tally.wrong);
-  return tally.wrong != 0 || tally.compared < kCases ? 1 : 0;
+  if (compares)
+    std::printf("%s: %d products compared, %d wrong\n", tile_loops().name, tally.compared,
+                tally.wrong);
+  std::printf("bits %016llx\n", static_cast<unsigned long long>(results_hash().value()));
+  const char* wish = std::getenv("NNAPI_HOST_ISA");
+  if (wish && std::strcmp(wish, tile_loops().name) != 0) return 1;
+  return tally.wrong != 0 || tally.compared < 2 * kCases ? 1 : 0;
 }
 
 }  // namespace
 }  // namespace nnapi::host
 
-int main() { return nnapi::host::run(); }
+int main(int count, char**) {
+  nnapi::host::compares = count == 1;
+  return nnapi::host::run();
+}

@@ -55,6 +55,10 @@ def tensor(data: Any, *, constant: bool = False) -> Tensor:
     return Tensor(array, PLAIN_CODES[array.dtype], constant=constant)
 
 
+def ones(*shape: int) -> Tensor:
+    return tensor(np.ones(shape, np.float32))
+
+
 def run_operation(
     spec: OperationSpec,
     outputs: Sequence[OperandType],

@@ -7,6 +7,14 @@ from typing import Any
 from attrs import frozen
 from hypothesis import strategies as st
 
+# Operands of a window that takes each position of an image as it is, by name.
+EVERY_POSITION = dict.fromkeys(
+    ("padding_left", "padding_right", "padding_top", "padding_bottom"), 0
+) | {
+    "stride_width": 1,
+    "stride_height": 1,
+}
+
 
 def same_padding(size: int, extent: int, stride: int) -> tuple[int, int]:
     """The documented rule: ceil(size / stride) windows, the odd element of padding behind."""

@@ -1,22 +1,26 @@
 // ANeuralNetworksCompilation_…
-#include "host/compilation.h"
+#include "host/execution/compilation.h"
 
 #include "host/abi/handles.h"
-#include "host/device.h"
+#include "host/device/device_list.h"
 
 using namespace nnapi::host;
 
 namespace {
 
-Status create(const char* function, ANeuralNetworksModel* model, bool explicit_device,
+// find: gives the devices.
+template <class Find>
+Status create(const char* function, ANeuralNetworksModel* model, bool chosen, Find find,
               ANeuralNetworksCompilation** compilation) {
   if (compilation == nullptr) return null_argument(function);
   *compilation = nullptr;
   return with_shared<Model>(function, model, [&](std::shared_ptr<Model> m) -> Status {
+    std::vector<const Device*> devices;
+    if (Status status = find(&devices)) return status;
     if (!m->finished())
       return fail(ANEURALNETWORKS_BAD_STATE, "%s: the model is not finished, or was refused",
                   function);
-    give(std::make_shared<Compilation>(std::move(m), explicit_device), compilation);
+    give(std::make_shared<Compilation>(std::move(m), std::move(devices), chosen), compilation);
     return kOk;
   });
 }
@@ -33,7 +37,14 @@ Status query(const char* function, const ANeuralNetworksCompilation* compilation
 
 int ANeuralNetworksCompilation_create(ANeuralNetworksModel* model,
                                       ANeuralNetworksCompilation** compilation) {
-  return create("Compilation_create", model, false, compilation);
+  constexpr const char* kFunction = "Compilation_create";
+  const auto all = [&](std::vector<const Device*>* found) -> Status {
+    const Devices* devices;
+    if (Status status = all_devices(kFunction, &devices)) return status;
+    for (const auto& device : *devices) found->push_back(device.get());
+    return kOk;
+  };
+  return create(kFunction, model, false, all, compilation);
 }
 
 int ANeuralNetworksCompilation_createForDevices(ANeuralNetworksModel* model,
@@ -42,8 +53,10 @@ int ANeuralNetworksCompilation_createForDevices(ANeuralNetworksModel* model,
                                                 ANeuralNetworksCompilation** compilation) {
   constexpr const char* kFunction = "Compilation_createForDevices";
   if (model == nullptr || compilation == nullptr) return null_argument(kFunction);
-  if (Status status = check_devices(kFunction, devices, numDevices)) return status;
-  return create(kFunction, model, true, compilation);
+  const auto chosen = [&](std::vector<const Device*>* found) {
+    return find_devices(kFunction, devices, numDevices, found);
+  };
+  return create(kFunction, model, true, chosen, compilation);
 }
 
 void ANeuralNetworksCompilation_free(ANeuralNetworksCompilation* compilation) {

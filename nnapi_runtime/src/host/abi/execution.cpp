@@ -1,9 +1,9 @@
 // ANeuralNetworksExecution_…
-#include "host/execution.h"
+#include "host/execution/execution.h"
 
 #include "host/abi/handles.h"
-#include "host/burst.h"
-#include "host/event.h"
+#include "host/execution/burst.h"
+#include "host/execution/event.h"
 
 using namespace nnapi::host;
 
@@ -19,7 +19,13 @@ Status start(const char* function, std::shared_ptr<Execution> execution,
              std::vector<std::shared_ptr<Event>> dependencies, uint64_t duration,
              ANeuralNetworksEvent** event) {
   if (Status status = execution->begin(function)) return status;
-  give(Event::start(std::move(execution), std::move(dependencies), duration), event);
+  try {
+    give(Event::start(execution, std::move(dependencies), duration), event);
+  } catch (const std::bad_alloc&) {
+    // Not for ever as one that is computing.
+    execution->abandon(ANEURALNETWORKS_OUT_OF_MEMORY, {});
+    throw;
+  }
   return kOk;
 }
 
@@ -148,9 +154,10 @@ int ANeuralNetworksExecution_startComputeWithDependencies(
                                                return kOk;
                                              }))
         return status;
-    if (duration != 0 && !e->compilation()->has_explicit_device())
+    if (duration != 0 && !e->compilation()->has_chosen_device())
       return fail(ANEURALNETWORKS_BAD_DATA,
-                  "%s: a duration needs a compilation made by createForDevices", kFunction);
+                  "%s: a duration needs a compilation made by createForDevices with one device",
+                  kFunction);
     if (!e->outputs_fully_specified())
       return fail(ANEURALNETWORKS_BAD_DATA, "%s: an output's dimensions are not fully specified",
                   kFunction);

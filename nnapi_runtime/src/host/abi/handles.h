@@ -4,8 +4,9 @@
 #include <new>
 #include <stdexcept>
 
-#include "host/error.h"
-#include "host/handle.h"
+#include "host/base/error.h"
+#include "host/base/handle.h"
+#include "host/memory/memory_limit.h"
 
 namespace nnapi::host {
 
@@ -19,6 +20,8 @@ template <class F>
 Status guarded(const char* function, F&& body) {
   try {
     return body();
+  } catch (const NotEnoughMemory& error) {
+    return fail(ANEURALNETWORKS_OUT_OF_MEMORY, "%s: %s", function, error.what());
   } catch (const std::bad_alloc&) {
     return fail(ANEURALNETWORKS_OUT_OF_MEMORY, "%s: out of memory", function);
   } catch (const std::exception& error) {

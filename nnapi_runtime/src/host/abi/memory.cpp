@@ -1,8 +1,8 @@
 // ANeuralNetworksMemory_… and ANeuralNetworksMemoryDesc_…
-#include "host/memory.h"
+#include "host/execution/memory_descriptor.h"
 
 #include "host/abi/handles.h"
-#include "host/compilation.h"
+#include "host/execution/compilation.h"
 
 using namespace nnapi::host;
 

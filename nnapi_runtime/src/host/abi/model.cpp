@@ -1,18 +1,16 @@
 // ANeuralNetworksModel_…
-#include "host/model.h"
+#include "host/model/model.h"
+
+#include <algorithm>
+
 #include "host/abi/handles.h"
-#include "host/device.h"
+#include "host/device/device_list.h"
 
 using namespace nnapi::host;
 
 namespace {
 
-std::span<const uint32_t> list(const uint32_t* values, uint32_t count) {
-  return {values, values != nullptr ? count : 0};
-}
-
-// A list may be null when it is empty.
-bool is_missing(const uint32_t* values, uint32_t count) { return values == nullptr && count != 0; }
+std::span<const uint32_t> list(const uint32_t* values, uint32_t count) { return {values, count}; }
 
 }  // namespace
 
@@ -81,8 +79,7 @@ int ANeuralNetworksModel_addOperation(ANeuralNetworksModel* model,
                                       ANeuralNetworksOperationType type, uint32_t inputCount,
                                       const uint32_t* inputs, uint32_t outputCount,
                                       const uint32_t* outputs) {
-  if (is_missing(inputs, inputCount) || is_missing(outputs, outputCount))
-    return null_argument("Model_addOperation");
+  if (inputs == nullptr || outputs == nullptr) return null_argument("Model_addOperation");
   return with<Model>("Model_addOperation", model, [&](Model& m) {
     return m.add_operation(type, list(inputs, inputCount), list(outputs, outputCount));
   });
@@ -92,8 +89,7 @@ int ANeuralNetworksModel_identifyInputsAndOutputs(ANeuralNetworksModel* model, u
                                                   const uint32_t* inputs, uint32_t outputCount,
                                                   const uint32_t* outputs) {
   constexpr const char* kFunction = "Model_identifyInputsAndOutputs";
-  if (is_missing(inputs, inputCount) || is_missing(outputs, outputCount))
-    return null_argument(kFunction);
+  if (inputs == nullptr || outputs == nullptr) return null_argument(kFunction);
   return with<Model>(kFunction, model, [&](Model& m) {
     return m.identify_inputs_and_outputs(list(inputs, inputCount), list(outputs, outputCount));
   });
@@ -110,11 +106,13 @@ int ANeuralNetworksModel_getSupportedOperationsForDevices(
   constexpr const char* kFunction = "Model_getSupportedOperationsForDevices";
   if (supportedOps == nullptr) return null_argument(kFunction);
   return with<Model>(kFunction, model, [&](Model& m) -> Status {
-    if (Status status = check_devices(kFunction, devices, numDevices)) return status;
+    std::vector<const Device*> asked;
+    if (Status status = find_devices(kFunction, devices, numDevices, &asked)) return status;
     if (!m.finished())
       return fail(ANEURALNETWORKS_BAD_STATE, "%s: the model is not finished", kFunction);
     for (size_t i = 0; i < m.operations().size(); ++i)
-      supportedOps[i] = m.operations()[i].entry->operation != nullptr;
+      supportedOps[i] = std::ranges::any_of(
+          asked, [&](const Device* d) { return d->why_not(m, m.operations()[i]).empty(); });
     return kOk;
   });
 }

@@ -1,25 +1,25 @@
-#include "host/kernels/convolution.h"
+#include "host/kernels/convolution/convolution.h"
 
-#include "host/float16.h"
-#include "host/thread_pool.h"
+#include "host/base/float16.h"
+#include "host/threads/thread_pool.h"
 
 namespace nnapi::host {
 namespace {
 
 // float32 and float16: products and sums in double.
-struct RealArithmetic {
+struct FloatArithmetic {
   const Convolution& c;
 
   static double value(auto element) { return to_float(element); }
   static double product(double input, double weight) { return input * weight; }
   template <class T>
   T finish(double sum, int64_t /*channel*/) const {
-    return from_float<T>(c.real_range.clamp(static_cast<float>(sum)));
+    return from_float<T>(c.float_range.clamp(static_cast<float>(sum)));
   }
 };
 
 // 8 bits: exact integers, then one rounding.
-struct StepArithmetic {
+struct ByteArithmetic {
   const Convolution& c;
 
   static int64_t value(int32_t element) { return element; }
@@ -29,7 +29,7 @@ struct StepArithmetic {
   template <class T>
   T finish(int64_t sum, int64_t channel) const {
     const double steps = static_cast<double>(sum) * c.scale[channel];
-    return static_cast<T>(to_step(steps, c.out_zero, c.step_range));
+    return static_cast<T>(to_step(steps, c.out_zero, c.byte_range));
   }
 };
 
@@ -104,8 +104,8 @@ void convolve(const Convolution& c, const ConvolutionData& data, const Arithmeti
 }  // namespace
 
 void convolve_reference(const Convolution& c, const ConvolutionData& data, ThreadPool& pool) {
-  const RealArithmetic real{c};
-  const StepArithmetic steps{c};
+  const FloatArithmetic real{c};
+  const ByteArithmetic steps{c};
   const bool per_channel = c.weight_type == ANEURALNETWORKS_TENSOR_QUANT8_SYMM_PER_CHANNEL;
   switch (c.type) {
     case ANEURALNETWORKS_TENSOR_FLOAT32:
@@ -123,7 +123,7 @@ void convolve_reference(const Convolution& c, const ConvolutionData& data, Threa
 void convolve_staged_pixel(const Convolution& c, const ConvolutionData& data, int64_t row,
                            int64_t ox, int64_t first, int64_t end) {
   const ImageStrides in = ImageStrides::of(c.in, false), out = ImageStrides::of(c.out, false);
-  const RealArithmetic real{c};
+  const FloatArithmetic real{c};
   const Position at{row / c.out.height, row % c.out.height, ox};
   if (c.weight_type == ANEURALNETWORKS_TENSOR_FLOAT16)
     convolve_pixel<float, Float16, Float16>(c, data, in, out, real, at, first, end);
@@ -136,7 +136,7 @@ void Convolution::set_elements(const Tensor& input, const Tensor& weights, const
   type = input.type;
   weight_type = weights.type;
   if (!quantised()) {
-    real_range = activation_range(activation);
+    float_range = activation_range(activation);
     return;
   }
   in_zero = input.zero_point;
@@ -144,7 +144,7 @@ void Convolution::set_elements(const Tensor& input, const Tensor& weights, const
       weight_type == ANEURALNETWORKS_TENSOR_QUANT8_SYMM_PER_CHANNEL ? 0 : weights.zero_point;
   out_zero = output.zero_point;
   scale = AccumulatorScale::of(input, weights, output);
-  step_range = quantised_activation_range(activation, output);
+  byte_range = quantised_activation_range(activation, output);
 }
 
 }  // namespace nnapi::host

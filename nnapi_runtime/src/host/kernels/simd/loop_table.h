@@ -1,12 +1,12 @@
 // What every instruction set has, as a table; see vectors.h. To be included after all loops.
 #pragma once
 
-#include "host/kernels/simd/formula.h"
-#include "host/kernels/simd/mixed_pixels.h"
-#include "host/kernels/simd/real_loops.h"
-#include "host/kernels/simd/real_windows.h"
+#include "host/kernels/simd/byte_convolution_loops.h"
+#include "host/kernels/simd/elementwise_formula.h"
+#include "host/kernels/simd/float_convolution_loops.h"
+#include "host/kernels/simd/float_depthwise_windows.h"
+#include "host/kernels/simd/interpolated_pixels.h"
 #include "host/kernels/simd/softmax.h"
-#include "host/kernels/simd/step_loops.h"
 #include "host/kernels/simd/sums.h"
 #include "host/kernels/simd/winograd.h"
 
@@ -15,7 +15,7 @@ namespace {
 
 // The widest panels: rows of tiles are given for each width.
 constexpr int kRealVectors = sizeof(Isa::kRealRows) / sizeof(int);
-constexpr int kStepVectors = sizeof(Isa::kStepRows) / sizeof(int);
+constexpr int kByteVectors = sizeof(Isa::kByteRows) / sizeof(int);
 
 constexpr TileLoops loops_of_all(const char* name) {
   return {
@@ -23,15 +23,16 @@ constexpr TileLoops loops_of_all(const char* name) {
       .lanes = kLanes,
       .group = Isa::kGroup,
       .halves = Isa::kHalves,
-      .real_vectors = kRealVectors,
-      .step_vectors = kStepVectors,
-      .real_tiles = real_tiles_of<kRealVectors>,
-      .step_tiles = step_tiles_of<kStepVectors>,
-      .real_strip = real_strip<kStripPixels>,
-      .step_strip = step_strip<kStripPixels>,
+      .signed_inputs = Isa::kSignedInputs,
+      .float_vectors = kRealVectors,
+      .byte_vectors = kByteVectors,
+      .float_tiles = float_tiles_of<kRealVectors>,
+      .byte_tiles = byte_tiles_of<kByteVectors>,
+      .float_strip = float_strip<kStripPixels>,
+      .byte_strip = byte_strip<kStripPixels>,
       .winograd_inputs = winograd_inputs,
       .winograd_outputs = winograd_outputs,
-      .real_windows = real_windows,
+      .float_windows = float_windows,
       .mix_pixels = mix_pixels,
       .softmax = softmax_rows,
       .sum = sum,

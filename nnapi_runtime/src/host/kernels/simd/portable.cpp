@@ -4,29 +4,20 @@
 #include <type_traits>
 #include <utility>
 
-#include "host/exponential_method.h"
-#include "host/kernels/simd/tile.h"
+#include "host/arithmetic/exponential_method.h"
+#include "host/kernels/simd/partial_vectors.h"
+#include "host/kernels/simd/simd_loops.h"
 
 namespace nnapi::host {
 namespace {
 
-struct Isa {
+struct Isa : CopiedParts {
   static constexpr int kLanes = 4, kGroup = 1;
-  static constexpr bool kHalves = false;
-  static constexpr int kRealRows[] = {6, 4}, kStepRows[] = {6, 4};
+  static constexpr bool kHalves = false, kSignedInputs = false;
+  static constexpr int kFloatInputs = 1, kInputGroups = 1;
+  static constexpr int kRealRows[] = {6, 4}, kByteRows[] = {6, 4};
   typedef int8_t Narrow __attribute__((vector_size(4)));
   typedef int32_t Weights __attribute__((vector_size(16)));
-
-  template <class V, class T>
-  static V load_part(const T* from, int64_t n) {
-    V v = {};
-    std::memcpy(&v, from, static_cast<size_t>(n) * sizeof(T));
-    return v;
-  }
-  template <class T, class V>
-  static void store_part(T* to, V v, int64_t n) {
-    std::memcpy(to, &v, static_cast<size_t>(n) * sizeof(T));
-  }
 
   typedef double Doubles __attribute__((vector_size(16)));
   static Doubles load_doubles(const float* from) { return Doubles{from[0], from[1]}; }
@@ -47,7 +38,7 @@ struct Isa {
   using Numbers = PlainNumbers<Reals, Ints>;
   static void keep_rounding(Reals& v) { asm("" : "+m"(v)); }
   template <int V>
-  struct StepStore;
+  struct ByteStore;
 };
 
 }  // namespace
@@ -55,18 +46,7 @@ struct Isa {
 
 #include "host/kernels/simd/loop_table.h"
 // After them:
-#include "host/kernels/simd/plain_step_store.h"
-
-namespace nnapi::host {
-namespace {
-
-template <int V>
-struct Isa::StepStore : PlainStepStore<V> {
-  using PlainStepStore<V>::PlainStepStore;
-};
-
-}  // namespace
-}  // namespace nnapi::host
+#include "host/kernels/simd/plain_byte_store.h"
 
 namespace nnapi::host {
 

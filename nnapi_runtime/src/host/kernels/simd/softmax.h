@@ -1,8 +1,8 @@
 // Softmax of contiguous rows, for the instruction set that includes this; see vectors.h. The
-// general one is reference/softmax.h.
+// general one is normalisation/softmax.h.
 #pragma once
 
-#include "host/kernels/simd/real_functions.h"
+#include "host/kernels/simd/float_functions.h"
 #include "host/kernels/simd/sums.h"
 
 namespace nnapi::host {

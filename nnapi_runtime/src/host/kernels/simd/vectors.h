@@ -4,28 +4,37 @@
 // instantiated.
 //
 // Isa has
-//   kLanes, kGroup, kRealRows, kStepRows   rows of tiles by the width of their panel in vectors
+//   kLanes, kGroup, kRealRows, kByteRows   rows of tiles by the width of their panel in vectors
 //   kHalves                                is half a vector less work than a whole one?
+//   kSignedInputs                          are 8-bit inputs taken as signed?
+//   kFloatInputs                           input channels that are loaded at once, whose products
+//                                          are taken by lane; 1: each is spread from memory
+//   kInputGroups                           the same of groups of 8-bit inputs
 //   Reals, Ints, Doubles                   the last of half as many lanes
 //   load_part<V>(from, n)                  the first n elements; the others are zero
 //   store_part(to, v, n)                   likewise
 //   load_doubles(from)                     of floats
 //   Weights, load_weights(p)               the weights of kLanes columns and one group
-//   inputs(p), inputs_end(p, n, depth)     one group of unsigned inputs, in every lane; the last n
-//                                          of a depth
+//   inputs(p), inputs_end(p, n, depth)     one group of inputs, in every lane; the last n of a
+//                                          depth
 //   flips(flip)                            what turns such inputs over
 //   dot(sum, weights, inputs)
 //   half_dot(sum, p, inputs)               the same for the weights of half as many columns
+//   add_channels(sums, p, inputs)          where kFloatInputs are several: these channels of a
+//                                          tile's rows times the weights at p, in turn to each of
+//                                          the sums [U][rows]
+//   Inputs, load_inputs(p)                 where kInputGroups are several: of so many groups
+//   add_groups(sums, p, inputs)            as add_channels
 //   Numbers                                see exponential_method.h
 //   keep_rounding(v)                       makes v what it is without the operations after it
-//   StepStore<V>                           stores sums of V vectors as steps
+//   ByteStore<V>                           stores sums of V vectors as steps
 #pragma once
 
 #include <cstdint>
 #include <cstring>
 #include <utility>
 
-#include "host/kernels/simd/tile.h"
+#include "host/kernels/simd/simd_loops.h"
 
 namespace nnapi::host {
 namespace {
@@ -34,6 +43,7 @@ constexpr int kLanes = Isa::kLanes;
 typedef float Reals __attribute__((vector_size(kLanes * 4)));
 typedef int32_t Ints __attribute__((vector_size(kLanes * 4)));
 typedef uint8_t Bytes __attribute__((vector_size(kLanes)));
+typedef int8_t SignedBytes __attribute__((vector_size(kLanes)));
 typedef float HalfReals __attribute__((vector_size(kLanes * 2)));
 typedef int32_t HalfInts __attribute__((vector_size(kLanes * 2)));
 
@@ -78,7 +88,7 @@ inline Reals clamp(Reals v, Reals low, Reals high) {
 }
 
 // Sums to stored values: scaled, rounded to the nearest (even) integer, saturated.
-inline Bytes to_steps(Ints sums, const void* factors, const StepOutput& out) {
+inline Bytes to_steps(Ints sums, const void* factors, const ByteOutput& out) {
   Reals v = __builtin_convertvector(sums, Reals) * load<Reals>(factors);
   v = clamp(v, all(static_cast<float>(out.range.low - out.zero_point)),
             all(static_cast<float>(out.range.high - out.zero_point)));

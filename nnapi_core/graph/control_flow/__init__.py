@@ -1,0 +1,1 @@
+"""``cond``, ``while_loop``, ``scan`` and ``map`` in the torch graph."""

@@ -1,0 +1,1 @@
+"""From a module or a file to an exported program, and from that to a `Program`."""

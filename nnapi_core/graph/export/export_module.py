@@ -1,0 +1,132 @@
+"""Runs ``torch.export``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import torch
+from attrs import define, field
+from torch.export import ExportedProgram
+
+from nnapi_core.errors import ConversionError
+from nnapi_core.graph.export.assigned_attributes import (
+    assigned_buffers_written,
+    refused_assignments,
+)
+from nnapi_core.graph.export.check_arguments import check_arguments, check_model
+from nnapi_core.graph.export.known_numbers import KnownNumbers
+from nnapi_core.graph.quantised.refuse_other_quantisation import (
+    refuse_packed_weights,
+)
+from nnapi_core.graph.torchscript.stock_quantised import is_stock_quantised, read_stock_quantised
+
+
+@define
+class ExportNotes:
+    """What an exported program does not say of the module: others may change it."""
+
+    numbers: set[str] = field(factory=set)
+    """The names of its tensors whose numbers are part of the program: ``item()`` was asked of them."""
+    assigned: list[str] = field(factory=list)
+    """The plain attributes that were assigned, as torch names them: ``self.last``."""
+
+
+def export(
+    module: torch.nn.Module | ExportedProgram,
+    example_args: tuple[Any, ...],
+    example_kwargs: Mapping[str, Any] | None = None,
+    *,
+    dynamic_shapes: Any = None,
+    notes: ExportNotes | None = None,
+) -> ExportedProgram:
+    """Runs ``torch.export``, and says in one message what it could not trace. ``notes`` are added to."""
+    notes = ExportNotes() if notes is None else notes
+    example_kwargs = dict(example_kwargs or {})
+    check_model(module)
+    if isinstance(module, ExportedProgram):
+        refuse_packed_weights(module.state_dict)
+        return module
+    check_arguments(example_args, example_kwargs)
+    if is_stock_quantised(module):
+        module = read_stock_quantised(module, tuple(example_args))
+    if isinstance(module, torch.jit.ScriptModule):
+        raise ConversionError(
+            "the model is TorchScript, which this conversion does not read; "
+            "pass the nn.Module it was made from, or an exported .pt2"
+        )
+    refuse_packed_weights(dict(module.named_parameters()) | dict(module.named_buffers()))
+    exporting = partial(
+        torch.export.export,
+        module,
+        tuple(example_args),
+        example_kwargs,
+        dynamic_shapes=dynamic_shapes,
+        strict=False,
+    )
+    try:
+        with (
+            torch.no_grad(),
+            _no_new_attributes(module),
+            refused_assignments(module, notes.assigned) as check,
+            assigned_buffers_written(module),
+        ):
+            return check(exporting())
+    except ConversionError:
+        raise
+    except Exception as error:
+        found = _with_known_numbers(module, exporting, notes)
+        if found is not None:
+            return found
+        raise ConversionError(
+            f"torch.export cannot trace {type(module).__name__}: {type(error).__name__}: {error}"
+            + _scripted_parts(module)
+        ) from error
+
+
+@contextmanager
+def _no_new_attributes(module: torch.nn.Module) -> Iterator[None]:
+    """What a module keeps of the call that is traced has no numbers: it is not left in it."""
+    before = [(vars(one), set(vars(one))) for one in module.modules()]
+    try:
+        yield
+    finally:
+        for attributes, names in before:
+            for name in attributes.keys() - names:
+                del attributes[name]
+
+
+def _scripted_parts(module: torch.nn.Module) -> str:
+    parts = module.named_modules()
+    named = [repr(name) for name, one in parts if isinstance(one, torch.jit.ScriptModule)]
+    if not named:
+        return ""
+    return (
+        f". {', '.join(named[:3])}{' and others' if len(named) > 3 else ''} of it: TorchScript, which torch.export "
+        "does not always trace; put the nn.Module that it was made from in its place"
+    )
+
+
+def _with_known_numbers(
+    module: torch.nn.Module, exporting: Callable[[], ExportedProgram], notes: ExportNotes
+) -> ExportedProgram | None:
+    """Another try, in which numbers that are read off the module's own tensors are known; None where it fails too."""
+    known = KnownNumbers(module)
+    try:
+        with (
+            torch.no_grad(),
+            _no_new_attributes(module),
+            refused_assignments(module, notes.assigned) as check,
+            assigned_buffers_written(module),
+            known,
+        ):
+            found = check(exporting())
+    except ConversionError:
+        raise
+    except Exception:
+        return None
+    changed = set(found.graph_signature.buffers_to_mutate.values())
+    notes.numbers |= known.read
+    return found if known.read and not known.read & changed else None

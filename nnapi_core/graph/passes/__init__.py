@@ -1,0 +1,1 @@
+"""Rewrites of the torch graph: one file a pass."""

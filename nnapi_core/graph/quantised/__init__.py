@@ -1,0 +1,1 @@
+"""Quantisation as a torch graph says it: ``quantize`` and ``dequantize`` become types."""

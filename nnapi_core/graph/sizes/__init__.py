@@ -1,0 +1,1 @@
+"""The sizes that an exported program leaves open."""

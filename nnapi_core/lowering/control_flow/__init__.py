@@ -1,0 +1,1 @@
+"""Control flow on NNAPI: IF and WHILE over submodels."""

@@ -1,0 +1,40 @@
+"""A NNAPI model as text: an operation a line, its operands by name."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from nnapi_core.nnapi.model import Model
+
+
+def model_totals(model: Model) -> str:
+    counts = Counter(operation.spec.name for operation in model.operations)
+    listed = ", ".join(f"{count} {name}" for name, count in counts.most_common())
+    return f"{len(model.operands)} operands, {len(model.operations)} operations ({listed})"
+
+
+def operation_lines(model: Model, origins: list[dict[str, str]] | None = None) -> list[str]:
+    lines = []
+    for index, operation in enumerate(model.operations):
+        operands = [model.operands[one] for one in operation.inputs]
+        codes = [operand.type.code for operand in operands]
+        form = operation.spec.form_for(codes)
+        names = [slot.name for slot in form] if form else [""] * len(operands)
+        given = ", ".join(
+            f"{name}={_operand(operand)}" for name, operand in zip(names, operands, strict=True)
+        )
+        results = ", ".join(str(model.operands[one].type) for one in operation.outputs)
+        origin = f"  # {origins[index]['node']} {origins[index]['source']}" if origins else ""
+        lines.append(f"  {index:4} {operation.spec.name}({given}) → {results}{origin}")
+    return lines
+
+
+def _operand(operand: Any) -> str:
+    if operand.omitted:
+        return "omitted"
+    if operand.submodel is not None:
+        return f"model of {len(operand.submodel.operations)} operations"
+    if operand.constant is not None and operand.constant.nbytes <= 16:
+        return str(operand.constant.array().tolist())
+    return f"{'const ' if operand.constant is not None else ''}{operand.type}"

@@ -1,0 +1,28 @@
+"""The outcome of a conversion, or of ``explain``: which node runs where, and why."""
+
+from __future__ import annotations
+
+import json
+
+from attrs import asdict, define
+
+from nnapi_core.report.html import to_html
+from nnapi_core.report.rows import Rows
+
+
+@define
+class Report(Rows):
+    """Its rows, as JSON and as a page."""
+
+    def to_json(self) -> str:
+        totals = {
+            "share": self.share,
+            "mac_share": self.mac_share,
+            "crossings": self.crossings,
+            "reasons": self.reasons,
+        }
+        return json.dumps({**asdict(self), **totals}, indent=1)
+
+    def to_html(self) -> str:
+        """One self-contained page."""
+        return to_html(self)

@@ -1,0 +1,1 @@
+"""A conversion beside torch: how far each output is off, which node departs first, and why."""

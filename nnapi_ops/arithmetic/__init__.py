@@ -1,0 +1,1 @@
+"""Elementwise mathematics: numbers in, numbers or booleans out."""

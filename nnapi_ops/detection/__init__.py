@@ -1,0 +1,1 @@
+"""Boxes: proposals, suppression, and what is cut out of feature maps."""

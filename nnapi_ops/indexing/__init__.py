@@ -1,0 +1,1 @@
+"""Reading from and writing to positions that a tensor of integers holds."""

@@ -1,0 +1,1 @@
+"""Normalisation by given statistics, or by those of the elements themselves."""

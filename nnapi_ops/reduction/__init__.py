@@ -1,0 +1,1 @@
+"""Reductions over dimensions, sorting, and running sums."""

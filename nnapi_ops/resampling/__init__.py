@@ -1,0 +1,1 @@
+"""Images in another size, and samples between their pixels."""

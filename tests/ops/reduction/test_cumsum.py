@@ -1,0 +1,32 @@
+"""Running sums and products."""
+
+from __future__ import annotations
+
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.ops.lowering_strategies import check_from, floats, integers, levels
+
+
+@given(floats(max_side=7), st.integers(0, 4), levels, st.booleans())
+def test_cumsum(x: torch.Tensor, dim: int, level: int, image: bool) -> None:
+    dim %= max(x.dim(), 1)
+    check_from(28, lambda x: x.cumsum(dim), [x], level, image=image, terms=8, magnitude=28.0)
+
+
+@given(floats(max_side=7, low=0.5, high=1.5), st.integers(0, 4), levels)
+def test_cumprod(x: torch.Tensor, dim: int, level: int) -> None:
+    dim %= max(x.dim(), 1)
+    check_from(28, lambda x: x.cumprod(dim), [x], level, terms=8)
+
+
+@given(integers(low=-99, high=99), st.integers(0, 3), levels)
+def test_integers(x: torch.Tensor, dim: int, level: int) -> None:
+    dim %= x.dim()
+    check_from(29, lambda x: (x.clamp(-99, 99).cumsum(dim), (x > 0).cumsum(dim)), [x], level)
+
+
+def test_not_a_number_spoils_only_what_follows() -> None:
+    x = torch.tensor([1.0, 2.0, float("nan"), 1.0, float("inf")])
+    check_from(28, lambda x: (x.cumsum(0), x[3:].cumsum(0), x.flip(0).cumsum(0)), [x], 28)

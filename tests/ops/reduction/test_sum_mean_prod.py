@@ -1,0 +1,67 @@
+"""Sums, means and products over dimensions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nnapi_core.testing import Case, check_lowering
+from tests.ops.lowering_strategies import check_from, floats, integers, levels
+from tests.ops.reduction.reductions import Drawn, reductions
+
+
+@pytest.mark.parametrize("name", ["mean", "sum"])
+@given(reductions(floats()), levels, st.booleans())
+def test_mean_and_sum(name: str, drawn: Drawn, level: int, image: bool) -> None:
+    x, dims, keepdim = drawn
+    magnitude = float(x.abs().max()) * (x.numel() if name == "sum" else 1)
+
+    def function(x: torch.Tensor) -> Any:
+        return getattr(x, name)(dims, keepdim), getattr(x, name)()
+
+    check_from(28, function, [x], level, image=image, terms=x.numel(), magnitude=magnitude)
+
+
+@given(floats(min_rank=4, max_rank=4, dtypes=[torch.float32]), st.booleans(), levels)
+def test_mean_over_an_image_is_as_old_as_nnapi(x: torch.Tensor, keepdim: bool, level: int) -> None:
+    check_from(
+        27, lambda x: x.mean((2, 3), keepdim), [x], level, image=True, terms=16, magnitude=4.0
+    )
+
+
+@given(reductions(floats(low=0.5, high=1.5)), levels, st.booleans())
+def test_prod(drawn: Drawn, level: int, image: bool) -> None:
+    x, dims, keepdim = drawn
+    dim = dims[0] if dims else 0
+    check_from(
+        29, lambda x: (x.prod(dim, keepdim), x.prod()), [x], level, image=image, terms=x.numel()
+    )
+
+
+@given(reductions(integers(low=-99, high=99)), levels)
+def test_sums_of_small_integers(drawn: Drawn, level: int) -> None:
+    x, dims, keepdim = drawn
+
+    def function(x: torch.Tensor) -> Any:
+        small = x.clamp(-99, 99)
+        return small.sum(dims, keepdim), (x > 0).sum(dims), x.count_nonzero(), small.float().mean()
+
+    check_from(29, function, [x], level, terms=256)
+
+
+def test_integers_that_floats_may_not_hold_are_refused() -> None:
+    outcome = check_lowering(Case(lambda x: x.sum(), (torch.ones(3, dtype=torch.int32),)))
+    assert not outcome.supported
+    assert "2**24" in outcome.reasons[0]
+
+
+def test_reductions_of_nothing_are_constants() -> None:
+    empty = torch.ones(2, 0)
+    outcome = check_lowering(
+        Case(lambda x, y: y + x.sum(1) + x.prod(1), (empty, torch.ones(2)), 28)
+    )
+    assert outcome.supported
