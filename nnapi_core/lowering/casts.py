@@ -18,6 +18,7 @@ from nnapi_core.lowering.integer_bounds import Bounds
 from nnapi_core.lowering.value import TensorSpec, Value
 from nnapi_core.nnapi.constant import Constant
 from nnapi_core.nnapi.opset import ops
+from nnapi_core.reasons import Reason
 
 Move = Callable[[list[Value]], Value]
 _INTEGERS = (torch.int32, torch.int64)
@@ -29,7 +30,9 @@ def cast(nn: Emitter, value: Value, dtype: torch.dtype) -> Value:
     if source is dtype:
         return value
     if value.quant is not None:
-        raise Unsupported("a quantised tensor is dequantised, not cast", dtype=dtype)
+        raise Unsupported(
+            "a quantised tensor is dequantised, not cast", Reason.TYPES, dtype=dtype
+        )
     result = evolve(value.spec, dtype=dtype)
     _ = result.code  # refuses what NNAPI has no tensors of
     if isinstance(value.source, Constant):
