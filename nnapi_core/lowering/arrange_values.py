@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,11 +13,16 @@ from attrs import evolve
 from nnapi_core.errors import Unsupported
 from nnapi_core.lowering.casts import carried
 from nnapi_core.lowering.emitter import Emitter
+from nnapi_core.lowering.merge_dimensions import Repetition
 from nnapi_core.lowering.split_transposes import transposes
 from nnapi_core.lowering.value import TensorSpec, Value
+from nnapi_core.nnapi.constant import Constant
 from nnapi_core.nnapi.layout import Order, compose, invert
 from nnapi_core.nnapi.opset import OperationSpec, ops
 from nnapi_core.nnapi.types import Dim, OperandCode
+
+# Below level 29 there is no TILE; a concatenation of more copies than this is no replacement.
+MOST_COPIES = 64
 
 
 def align(nn: Emitter, value: Value, order: Order, rank: int) -> Value:
@@ -137,6 +143,32 @@ def permute(nn: Emitter, value: Value, dims: Sequence[int]) -> Value:
             return _reinterpret(nn, value, evolve(value.spec, shape=shape, order=order))
     moved = compose(tuple(dims), invert(here))
     return _emit_transpose(nn, value, moved, evolve(value.spec, shape=shape, order=Order.TORCH))
+
+
+def repeat(nn: Emitter, value: Value, step: Repetition, out: Sequence[int]) -> Value:
+    """``value`` repeated along dimensions of size 1 of it, for a broadcast to ``out``."""
+    here = (1,) * (len(out) - value.rank) + value.static_shape
+    shape = step.of(here, out)
+    if isinstance(value.source, Constant):
+        array = value.source.reshape(here).map(
+            lambda array: np.broadcast_to(array, shape), key=("repeat", shape), shape=shape
+        )
+        return Value(evolve(value.spec, shape=shape, order=Order.TORCH), array)
+    rows, count = math.prod(here[: step.start]), math.prod(out[step.start : step.end])
+    if nn.level < 29 and count > MOST_COPIES:
+        raise Unsupported("so many copies need TILE, of feature level 29", copies=count)
+    row = reshape(nn, value, (rows, 1, math.prod(here[step.end :])))
+    spec = evolve(row.spec, shape=(rows, count, *row.shape[2:]))
+
+    def copies(one: list[Value]) -> Value:
+        if nn.level >= 29:
+            return _emit_move(nn, ops.TILE, one[0], spec, multiples=[1, count, 1])
+        out = evolve(spec, dtype=one[0].dtype)
+        (joined,) = nn.emit_many(ops.CONCATENATION, outs=[out], input=one * count, axis=1)
+        return joined
+
+    tiles_alike = nn.level >= 29 and value.dtype is not torch.bool
+    return reshape(nn, copies([row]) if tiles_alike else carried(nn, [row], copies), shape)
 
 
 def _permute_in_steps(nn: Emitter, value: Value, dims: Sequence[int]) -> Value:

@@ -36,7 +36,10 @@ def checked(
             checked.append(None)
             continue
         if value is None:
-            raise Unsupported("this result of the operator is not computed", result=len(checked))
+            raise Unsupported(
+                "of the operator's results, this one is not computed on NNAPI; the others are where it is not read",
+                result=len(checked),
+            )
         if not isinstance(value, Value):
             raise Unsupported(
                 f"{where} returned {type(value).__name__}, not a Value",

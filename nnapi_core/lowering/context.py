@@ -12,7 +12,12 @@ from attrs import evolve
 from nnapi_core.errors import Unsupported
 from nnapi_core.graph.program import numpy_dtype
 from nnapi_core.lowering import arrange_values, casts
-from nnapi_core.lowering.merge_dimensions import merged_runs, merged_shape, stored_alike
+from nnapi_core.lowering.merge_dimensions import (
+    merged_runs,
+    merged_shape,
+    repetitions,
+    stored_alike,
+)
 from nnapi_core.lowering.quantised_results import (
     Roundings,
     integer_of,
@@ -110,10 +115,17 @@ class Context:
         return self.emit_many(spec, outs=[out], **operands)[0]
 
     def _emit_merged(self, spec: OperationSpec, out: TensorSpec, operands: dict[str, Any]) -> Value:
-        """Broadcasts above rank 4, with the dimensions merged that all operands have or all stretch."""
+        """Broadcasts above rank 4, with the dimensions merged that all operands have or all stretch.
+
+        An operand is repeated first where more than four are left of these.
+        """
         shapes = [v.static_shape for v in operands.values() if isinstance(v, Value)]
         if stored_alike(shapes, out.static_shape):
             return self.emit_many(spec, outs=[out], **operands)[0]
+        for step in repetitions(shapes, out.static_shape):
+            name = [name for name, v in operands.items() if isinstance(v, Value)][step.operand]
+            operands[name] = arrange_values.repeat(self, operands[name], step, out.static_shape)
+        shapes = [v.static_shape for v in operands.values() if isinstance(v, Value)]
         runs = merged_runs(shapes, out.static_shape)
         merged = {
             name: self.reshape(value, merged_shape(value.static_shape, runs, out.rank))

@@ -26,11 +26,15 @@ from nnapi_core.plugin import (
 )
 from nnapi_ops.convolution._images import as_plane, from_image, plane_out
 from nnapi_ops.convolution._windows import Span, per_dimension, windowed
+from nnapi_ops.pooling._max_pool_indices import indices_of_largest
 from nnapi_ops.reduction._reduce_dims import reduced
 from nnapi_ops.shape._split_and_concat import crop, join
 
 aten = torch.ops.aten
-_INDICES = Limitation("indices of the largest elements, where they are used")
+_INDICES = Limitation(
+    "indices of the largest elements, where they are used: in windows of unequal sizes, or below feature level 29"
+)
+_INDICES_3D = Limitation("indices of the largest elements, where they are used")
 _UNEQUAL = Limitation("windows of unequal sizes", level=28)
 # Unequal windows are pooled one by one.
 _MOST_WINDOWS = 64
@@ -66,22 +70,28 @@ def adaptive_avg_pool2d(nn: Context, self: Value, output_size: Sequence[int]) ->
 
 
 @lowering(aten.adaptive_max_pool1d.default, layout=Layout.TORCH, limitations=[_UNEQUAL, _INDICES])
-def adaptive_max_pool1d(nn: Context, self: Value, output_size: Sequence[int]) -> tuple[Value, None]:
+def adaptive_max_pool1d(
+    nn: Context, self: Value, output_size: Sequence[int]
+) -> tuple[Value, Value | None]:
     """
     adaptive_max_pool1d(Tensor self, int[1] output_size) -> (Tensor, Tensor)
     """
-    return _adaptive(nn, Pool.MAX, self, 1), None
+    return _adaptive(nn, Pool.MAX, self, 1), _indices(nn, self, 1)
 
 
 @lowering(aten.adaptive_max_pool2d.default, layout=Layout.IMAGE, limitations=[_UNEQUAL, _INDICES])
-def adaptive_max_pool2d(nn: Context, self: Value, output_size: Sequence[int]) -> tuple[Value, None]:
+def adaptive_max_pool2d(
+    nn: Context, self: Value, output_size: Sequence[int]
+) -> tuple[Value, Value | None]:
     """
     adaptive_max_pool2d(Tensor self, int[2] output_size) -> (Tensor, Tensor)
     """
-    return _adaptive(nn, Pool.MAX, self, 2), None
+    return _adaptive(nn, Pool.MAX, self, 2), _indices(nn, self, 2)
 
 
-@lowering(aten.adaptive_max_pool3d.default, layout=Layout.TORCH, limitations=[_UNEQUAL, _INDICES])
+@lowering(
+    aten.adaptive_max_pool3d.default, layout=Layout.TORCH, limitations=[_UNEQUAL, _INDICES_3D]
+)
 def adaptive_max_pool3d(nn: Context, self: Value, output_size: Sequence[int]) -> tuple[Value, None]:
     """
     adaptive_max_pool3d(Tensor self, int[3] output_size) -> (Tensor, Tensor)
@@ -100,6 +110,26 @@ def adaptive_max_pool3d(nn: Context, self: Value, output_size: Sequence[int]) ->
 def _adaptive(nn: Context, kind: Pool, input: Value, spatial: int) -> Value:
     plane, out = as_plane(nn, input, spatial), plane_out(nn, spatial)
     return from_image(nn, _plane(nn, kind, plane, fixed(out.shape[2:])))
+
+
+def _indices(nn: Context, input: Value, spatial: int) -> Value | None:
+    """Of the largest elements, where somebody reads them."""
+    if not nn.wanted[1]:
+        return None
+    plane, out = as_plane(nn, input, spatial), plane_out(nn, spatial)
+    steps = fixed(out.shape[2:])
+    sizes = fixed(plane.shape[2:])
+    spans = [_regular(size, count) for size, count in zip(sizes, steps, strict=True)]
+    height, width = spans
+    if height is None or width is None:
+        raise Unsupported(
+            "indices of the largest elements in windows of unequal sizes; let output_size divide the image",
+            sizes=sizes,
+            windows=steps,
+        )
+    pooled = _pool(nn, Pool.MAX, plane, height, width)
+    found = indices_of_largest(nn, plane, pooled, height, width, spatial=spatial)
+    return from_image(nn, found)
 
 
 def _plane(nn: Context, kind: Pool, plane: Value, steps: Sequence[int]) -> Value:

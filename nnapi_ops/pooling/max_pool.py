@@ -22,6 +22,7 @@ from nnapi_core.plugin import (
 )
 from nnapi_ops.convolution._images import as_plane, from_image, plane_out
 from nnapi_ops.convolution._windows import Numbers, Span, fitted, spans_of, windowed
+from nnapi_ops.pooling._max_pool_indices import indices_of_largest, pad_lowest
 from nnapi_ops.shape._split_and_concat import crop
 
 aten = torch.ops.aten
@@ -30,7 +31,7 @@ _DILATION = Limitation("max pooling with dilation", level=29)
 
 _NAN = Limitation("NaN among the elements: NNAPI does not say what their maximum is")
 
-_INDICES = Limitation("indices of the largest elements, where they are used")
+_INDICES = Limitation("indices of the largest elements: of floats, of fixed sizes", level=29)
 
 
 @lowering(aten.max_pool1d.default, layout=Layout.TORCH, limitations=[_DILATION, _NAN])
@@ -54,11 +55,13 @@ def max_pool2d(nn: Context, self: Value, **window: Any) -> Value:
     layout=Layout.TORCH,
     limitations=[_DILATION, _INDICES, _NAN],
 )
-def max_pool1d_with_indices(nn: Context, self: Value, **window: Any) -> tuple[Value, None]:
+def max_pool1d_with_indices(
+    nn: Context, self: Value, **window: Any
+) -> tuple[Value | None, Value | None]:
     """
     max_pool1d_with_indices(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> (Tensor, Tensor)
     """
-    return _max_pool(nn, self, 1, **window), None
+    return _max_pool_with_indices(nn, self, 1, **window)
 
 
 @lowering(
@@ -66,14 +69,35 @@ def max_pool1d_with_indices(nn: Context, self: Value, **window: Any) -> tuple[Va
     layout=Layout.IMAGE,
     limitations=[_DILATION, _INDICES, _NAN],
 )
-def max_pool2d_with_indices(nn: Context, self: Value, **window: Any) -> tuple[Value, None]:
+def max_pool2d_with_indices(
+    nn: Context, self: Value, **window: Any
+) -> tuple[Value | None, Value | None]:
     """
     max_pool2d_with_indices(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> (Tensor, Tensor)
     """
-    return _max_pool(nn, self, 2, **window), None
+    return _max_pool_with_indices(nn, self, 2, **window)
 
 
-def _max_pool(
+def _max_pool(nn: Context, input: Value, spatial: int, **window: Any) -> Value:
+    plane, height, width = _windows(nn, input, spatial, **window)
+    return from_image(nn, _largest(nn, plane, height, width, plane_out(nn, spatial)))
+
+
+def _max_pool_with_indices(
+    nn: Context, input: Value, spatial: int, **window: Any
+) -> tuple[Value | None, Value | None]:
+    """Without the indices where nobody reads them."""
+    plane, height, width = _windows(nn, input, spatial, **window)
+    pooled = _largest(nn, plane, height, width, plane_out(nn, spatial))
+    indices = None
+    if nn.wanted[1]:
+        indices = from_image(
+            nn, indices_of_largest(nn, plane, pooled, height, width, spatial=spatial)
+        )
+    return from_image(nn, pooled), indices
+
+
+def _windows(
     nn: Context,
     input: Value,
     spatial: int,
@@ -83,14 +107,17 @@ def _max_pool(
     padding: Numbers,
     dilation: Numbers,
     ceil_mode: bool,
-) -> Value:
+) -> tuple[Value, Span, Span]:
+    """The images, and the windows over their height and width."""
     spans = spans_of(spatial, kernel_size, stride, padding, dilation)
     plane, out = as_plane(nn, input, spatial), plane_out(nn, spatial)
-    height, width = fitted((Span(1), *spans)[-2:], plane, out, ceil_mode)
+    return plane, *fitted((Span(1), *spans)[-2:], plane, out, ceil_mode)
+
+
+def _largest(nn: Context, plane: Value, height: Span, width: Span, out: TensorSpec) -> Value:
     if height.is_dilated or width.is_dilated:
-        return from_image(nn, _dilated_maximum(nn, plane, height, width, out))
-    pooled = windowed(nn, ops.MAX_POOL_2D, plane, height, width, out)
-    return from_image(nn, pooled)
+        return _dilated_maximum(nn, plane, height, width, out)
+    return windowed(nn, ops.MAX_POOL_2D, plane, height, width, out)
 
 
 def _dilated_maximum(
@@ -99,14 +126,7 @@ def _dilated_maximum(
     """The largest of shifted images, first along the height and then along the width."""
     if plane.quant is not None:
         raise Unsupported("max pooling of quantised images with dilation")
-    shape = list(plane.shape)
-    paddings = [[0, 0] for _ in shape]
-    for dim, span in ((2, height), (3, width)):
-        shape[dim] = span.padded(shape[dim])
-        paddings[plane.axis(dim).index] = [span.before, span.after]
-    if height.is_padded or width.is_padded:
-        table = nn.constant(paddings, torch.int32)
-        plane = nn.emit(ops.PAD_V2, input=plane, paddings=table, value=float("-inf"), shape=shape)
+    plane = pad_lowest(nn, plane, height, width)
     for dim, span, steps in zip((2, 3), (height, width), fixed(out.shape[2:]), strict=True):
         shifted = [
             crop(nn, plane, dim, tap * span.dilation, steps, span.stride)

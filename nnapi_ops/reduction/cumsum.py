@@ -27,7 +27,9 @@ from nnapi_ops.shape._fixed_gather import Run, joined, sliced
 
 aten = torch.ops.aten
 
-_SMALL = Limitation("integers where the result is known to stay below 2**24")
+_SMALL = Limitation(
+    "integers where the result is known to stay below 2**24 (2**31, from feature level 30 on)"
+)
 
 
 @lowering(aten.cumsum.default, layout=Layout.ANY, limitations=[_SMALL])
@@ -36,8 +38,15 @@ def cumsum(nn: Context, self: Value, dim: int, dtype: torch.dtype | None) -> Val
     if nn.out.dtype.is_floating_point:
         return _scan(nn, nn.cast(self, nn.out.dtype), dim, plus)
     bounds = self.bounds * Bounds(1, _length(self, dim)) | self.bounds
+    if not bounds.exact_in_float32 and bounds.fits_int32 and nn.level >= 30:
+        return _scan(nn, nn.cast(self, nn.out.dtype), dim, plus)
     if not bounds.exact_in_float32:
-        raise Unsupported("the running sum of these integers is not known to stay below 2**24")
+        raise Unsupported(
+            "the running sum of these integers is not known to stay below 2**24, up to where floats are exact (2**31, "
+            "from feature level 30 on); bound them before (mask != 0, x.clamp(0, 1)), or sum floats: x.float().cumsum(dim)",
+            least=bounds.least,
+            greatest=bounds.greatest,
+        )
     floats = _scan(nn, nn.cast(self, torch.float32), dim, plus)
     return nn.cast(floats.bounded(bounds), nn.out.dtype)
 

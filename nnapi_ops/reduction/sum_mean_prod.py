@@ -24,6 +24,12 @@ aten = torch.ops.aten
 SMALL_INTEGERS = Limitation(
     "NNAPI reduces floats: integers where the result is known to stay below 2**24"
 )
+_SMALL_SUMS = Limitation(
+    "integers whose sum is known to stay below 2**24 (from feature level 30 on 2**31, for up to 4096 of them)"
+)
+
+# Half of float32's 24 bits: as many integers, as large, are summed exactly.
+_HALF = 1 << 12
 
 
 @lowering(aten.mean.dim, aten.mean.default, layout=Layout.ANY)
@@ -41,7 +47,7 @@ def mean(
     return averaged(nn, nn.cast(self, nn.out.dtype), dims_of(self, dim), keepdim)
 
 
-@lowering(aten.sum.dim_IntList, aten.sum.default, layout=Layout.ANY, limitations=[SMALL_INTEGERS])
+@lowering(aten.sum.dim_IntList, aten.sum.default, layout=Layout.ANY, limitations=[_SMALL_SUMS])
 def sum(
     nn: Context,
     self: Value,
@@ -89,14 +95,32 @@ def count_nonzero(nn: Context, self: Value, dim: Dims) -> Value:
 def _summed_integers(nn: Context, value: Value, dims: list[int], keepdim: bool) -> Value:
     count = count_of(value, dims)
     bounds = value.bounds * Bounds(count, count)
-    if not (bounds | value.bounds).exact_in_float32:
+    if (bounds | value.bounds).exact_in_float32:
+        total = summed(nn, nn.cast(value, torch.float32), dims, keepdim).bounded(bounds)
+    elif bounds.fits_int32 and count <= _HALF and nn.level >= 30:
+        total = _summed_halves(nn, value, dims, keepdim).bounded(bounds)
+    else:
         raise Unsupported(
-            "the sum of these integers is not known to stay below 2**24, up to where floats are exact",
+            "the sum of these integers is not known to stay below 2**24, up to where floats are exact (2**31, from "
+            "feature level 30 on); bound them before (mask != 0, x.clamp(0, 1)), or sum floats: x.float().sum()",
             least=bounds.least,
             greatest=bounds.greatest,
         )
-    total = summed(nn, nn.cast(value, torch.float32), dims, keepdim).bounded(bounds)
     return nn.cast(total, nn.out.dtype)
+
+
+def _summed_halves(nn: Context, value: Value, dims: list[int], keepdim: bool) -> Value:
+    """The upper and the lower bits summed by themselves, each as floats hold them; for ``_HALF`` elements at most."""
+    value = nn.cast(value, torch.int32)
+    half = nn.constant(_HALF, torch.int32)
+    # NNAPI's quotient of integers is the floor: the rest lies between 0 and ``_HALF``.
+    upper = nn.emit(ops.DIV, a=value, b=half)
+    lower = nn.emit(ops.SUB, a=value, b=nn.emit(ops.MUL, a=upper, b=half))
+    high, low = (
+        nn.cast(summed(nn, nn.cast(one, torch.float32), dims, keepdim), torch.int32)
+        for one in (upper, lower)
+    )
+    return nn.emit(ops.ADD, a=nn.emit(ops.MUL, a=high, b=half), b=low)
 
 
 @hookimpl

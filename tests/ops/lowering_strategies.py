@@ -64,9 +64,10 @@ def broadcasting(
     high: float = 4.0,
     dtype: torch.dtype = torch.float32,
     max_rank: int = 4,
+    max_side: int = 4,
 ) -> list[torch.Tensor]:
     """Tensors whose shapes broadcast: each has the common shape's last dimensions, some of them as 1."""
-    shape = draw(shapes(max_rank=max_rank, max_side=4))
+    shape = draw(shapes(max_rank=max_rank, max_side=max_side))
     drawn = []
     for _ in range(count):
         rank = draw(st.integers(0, len(shape)))

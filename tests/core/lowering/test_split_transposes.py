@@ -11,8 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nnapi_core.conversion.convert import convert
-from nnapi_core.errors import Unsupported
-from nnapi_core.lowering.merge_dimensions import merged_runs, merged_shape, stored_alike
+from nnapi_core.lowering.merge_dimensions import (
+    merged_runs,
+    merged_shape,
+    repetitions,
+    stored_alike,
+)
 from nnapi_core.lowering.split_transposes import transposes
 
 sides = st.integers(1, 3)
@@ -40,10 +44,12 @@ def test_merged_operands_broadcast_to_the_merged_result(data: Any, shape: list[i
     ]
     out = np.broadcast_shapes(*operands, (1,) * len(shape))
     x, y = (np.arange(np.prod(one, dtype=int)).reshape(one) for one in operands)
-    try:
-        runs = merged_runs(operands, out)
-    except Unsupported:
-        return
+    for step in repetitions(operands, out):
+        alone = ((1,) * len(out) + tuple(operands[step.operand]))[-len(out) :]
+        assert all(size == 1 for size in alone[step.start : step.end])
+        operands[step.operand] = list(step.of(alone, out))
+    x, y = (np.broadcast_to(one, shape) for one, shape in zip((x, y), operands, strict=True))
+    runs = merged_runs(operands, out)
     a, b = (one.reshape(merged_shape(one.shape, runs, len(out))) for one in (x, y))
     assert a.ndim == b.ndim <= 4
     np.testing.assert_array_equal((a + b).reshape(out), (x + y).reshape(out))

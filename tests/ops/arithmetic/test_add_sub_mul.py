@@ -21,7 +21,7 @@ numbers = st.sampled_from([0, 1, -1, 3, 0.5, -2.25])
 
 @pytest.mark.parametrize("function", BINARY)
 @few
-@given(broadcasting(max_rank=5), levels, st.booleans())
+@given(broadcasting(max_rank=6, max_side=3), levels, st.booleans())
 def test_tensors_broadcast(
     function: Callable[..., Any], args: list[torch.Tensor], level: int, image: bool
 ) -> None:

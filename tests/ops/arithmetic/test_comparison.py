@@ -18,7 +18,7 @@ INF = float("inf")
 
 @pytest.mark.parametrize("function", COMPARISONS)
 @few
-@given(broadcasting(max_rank=5), levels, st.booleans())
+@given(broadcasting(max_rank=6, max_side=3), levels, st.booleans())
 def test_tensors(function: Any, args: list[torch.Tensor], level: int, image: bool) -> None:
     args = [x.round() for x in args]
     args[0] = torch.where(args[0] > 3, INF - INF, args[0])

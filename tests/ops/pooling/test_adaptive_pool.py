@@ -77,8 +77,21 @@ def test_the_mean_of_a_whole_image_is_one_operation() -> None:
     assert converted.report.operations == {"AVERAGE_POOL_2D": 1}
 
 
-def test_indices_are_refused() -> None:
-    def function(x: torch.Tensor) -> torch.Tensor:
-        return functional.adaptive_max_pool2d(x, 2, return_indices=True)[1]
+@settings(max_examples=10)
+@given(st.data(), st.sampled_from([1, 2]), feature_levels())
+def test_indices(data: st.DataObject, spatial: int, level: int) -> None:
+    sizes, counts = ([data.draw(_sides) for _ in range(spatial)] for _ in range(2))
+    x = data.draw(tensors(shape=(2, 3, *sizes))).round()
+    pool = functional.adaptive_max_pool1d if spatial == 1 else functional.adaptive_max_pool2d
+    outcome = check_lowering(Case(lambda x: pool(x, counts, return_indices=True), (x,), level))
+    equal = all(regular(*one) for one in zip(sizes, counts, strict=True))
+    assert outcome.supported is (level >= 29 and equal), outcome.reasons
 
-    assert not check_lowering(Case(function, (torch.randn(1, 2, 4, 4),))).supported
+
+def test_indices_in_windows_as_large_as_an_image_are_refused() -> None:
+    def function(x: torch.Tensor) -> torch.Tensor:
+        return functional.adaptive_max_pool2d(x, 1, return_indices=True)[1]
+
+    outcome = check_lowering(Case(function, (torch.randn(1, 2, 17, 16),)))
+    assert not outcome.supported
+    assert "use argmax" in outcome.reasons[0]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from torch.nn import functional
 
 from nnapi_core.testing import Case, check_lowering, feature_levels
+from tests.ops.lowering_strategies import operations
 from tests.ops.pooling.windows import pooled
 
 
@@ -34,16 +35,35 @@ def test_max_pool1d(drawn: tuple[torch.Tensor, dict[str, Any]], level: int) -> N
 
 
 @settings(max_examples=10)
-@given(pooled(spatial=2, dilated=True), feature_levels(29), st.sampled_from([0, 1]))
-def test_indices_are_refused_only_where_they_are_read(
-    drawn: tuple[torch.Tensor, dict[str, Any]], level: int, result: int
-) -> None:
-    x, options = drawn
+@given(st.data(), st.sampled_from([1, 2]), feature_levels(), st.booleans(), st.booleans())
+def test_indices(data: st.DataObject, spatial: int, level: int, alone: bool, ties: bool) -> None:
+    x, options = data.draw(pooled(spatial=spatial, dilated=True))
+    # Of several that are largest, torch takes the first.
+    x = x.round() if ties else x
 
-    def function(x: torch.Tensor) -> torch.Tensor:
-        return functional.max_pool2d(x, **options, return_indices=True)[result]
+    def function(x: torch.Tensor) -> Any:
+        pool = functional.max_pool1d if spatial == 1 else functional.max_pool2d
+        both = pool(x, **options, return_indices=True)
+        return both[1] if alone else both
 
-    assert check_lowering(Case(function, (x,), level)).supported is (result == 0)
+    outcome = check_lowering(Case(function, (x,), level))
+    assert outcome.supported or level < 29, outcome.reasons
+
+
+def test_indices_of_windows_of_infinities() -> None:
+    x = torch.full((1, 2, 5, 6), -torch.inf)
+    x[0, 1, 2, 3] = 1.0
+    case = Case(lambda x: functional.max_pool2d(x, 3, 2, 1, return_indices=True), (x,))
+    assert check_lowering(case).supported
+
+
+def test_indices_that_nobody_reads_cost_nothing() -> None:
+    case = Case(
+        lambda x: functional.max_pool2d(x, 2, return_indices=True)[0],
+        (torch.randn(1, 3, 4, 4),),
+        27,
+    )
+    assert operations(check_lowering(case)) == {"MAX_POOL_2D": 1}
 
 
 @settings(max_examples=10)

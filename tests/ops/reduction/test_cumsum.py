@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.ops.lowering_strategies import check_from, floats, integers, levels
@@ -25,6 +25,13 @@ def test_cumprod(x: torch.Tensor, dim: int, level: int) -> None:
 def test_integers(x: torch.Tensor, dim: int, level: int) -> None:
     dim %= x.dim()
     check_from(29, lambda x: (x.clamp(-99, 99).cumsum(dim), (x > 0).cumsum(dim)), [x], level)
+
+
+@settings(max_examples=10)
+@given(integers(low=-(2**28), high=2**28), st.integers(0, 3), levels)
+def test_integers_that_are_known_to_fit_int32(x: torch.Tensor, dim: int, level: int) -> None:
+    dim %= x.dim()
+    check_from(30, lambda x: x.clamp(-(2**28), 2**28).cumsum(dim), [x], level)
 
 
 def test_not_a_number_spoils_only_what_follows() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nnapi_core.testing import Case, check_lowering
@@ -53,10 +53,32 @@ def test_sums_of_small_integers(drawn: Drawn, level: int) -> None:
     check_from(29, function, [x], level, terms=256)
 
 
+@settings(max_examples=10)
+@given(reductions(integers(low=-(2**22), high=2**22)), levels)
+def test_sums_of_integers_that_are_known_to_fit_int32(drawn: Drawn, level: int) -> None:
+    x, dims, keepdim = drawn
+    most = 2**31 // max(x.numel(), 1) - 1
+
+    def function(x: torch.Tensor) -> Any:
+        return x.clamp(-most, most).sum(dims, keepdim)
+
+    check_from(30, function, [x.mul(2**31 // 2**22)], level)
+
+
+@pytest.mark.parametrize("count", [511, 4096])
+def test_the_largest_sums(count: int) -> None:
+    most = 2**31 // count - 1
+    x = torch.randint(-most, most, (3, count))
+    x[0], x[1] = most, -most
+    case = Case(lambda x: x.clamp(-most, most).sum(1), (x,), 30)
+    assert check_lowering(case).supported
+
+
 def test_integers_that_floats_may_not_hold_are_refused() -> None:
     outcome = check_lowering(Case(lambda x: x.sum(), (torch.ones(3, dtype=torch.int32),)))
     assert not outcome.supported
     assert "2**24" in outcome.reasons[0]
+    assert "x.float().sum()" in outcome.reasons[0]
 
 
 def test_reductions_of_nothing_are_constants() -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
@@ -49,11 +48,51 @@ def test_far_outside_and_infinite_pixels() -> None:
         assert outcome.supported, outcome.reasons
 
 
-@pytest.mark.parametrize("mode", ["nearest", "bicubic"])
-def test_other_modes_are_refused(mode: str) -> None:
-    args = (torch.randn(1, 2, 4, 4), torch.rand(1, 3, 3, 2))
-    case = Case(lambda x, g: functional.grid_sample(x, g, mode, align_corners=False), args)
+@settings(max_examples=10)
+@given(
+    st.data(),
+    st.sampled_from(["zeros", "border", "reflection"]),
+    st.booleans(),
+    levels,
+)
+def test_nearest(data: st.DataObject, padding: str, align_corners: bool, level: int) -> None:
+    batch, height, width = (data.draw(st.integers(1, most)) for most in (2, 6, 6))
+    x = data.draw(tensors(shape=(batch, 3, height, width)))
+    # Halves of pixels too: torch takes the even one of two that are equally near.
+    ends = torch.tensor([max(side - align_corners, 1) for side in (width, height)])
+    halves = data.draw(tensors(shape=(batch, 2, 4, 2), low=-30, high=30, dtype=torch.int64))
+    whole = halves / ends if align_corners else (halves + 1) / ends
+    between = data.draw(tensors(shape=(batch, 3, 4, 2), low=-3.0, high=3.0))
+    grid = torch.cat([whole.float(), between], 1)
+
+    def function(x: torch.Tensor, grid: torch.Tensor) -> torch.Tensor:
+        return functional.grid_sample(x, grid, "nearest", padding, align_corners)
+
+    check_from(29, function, [x, grid], level)
+
+
+@settings(max_examples=10)
+@given(
+    st.data(),
+    st.sampled_from(["zeros", "border", "reflection"]),
+    st.booleans(),
+    levels,
+)
+def test_bicubic(data: st.DataObject, padding: str, align_corners: bool, level: int) -> None:
+    batch, height, width = (data.draw(st.integers(1, most)) for most in (2, 6, 6))
+    x = data.draw(tensors(shape=(batch, 3, height, width)))
+    grid = data.draw(tensors(shape=(batch, 2, 4, 2), low=-3.0, high=3.0))
+
+    def function(x: torch.Tensor, grid: torch.Tensor) -> torch.Tensor:
+        return functional.grid_sample(x, grid, "bicubic", padding, align_corners)
+
+    # Terms of the cubics are up to eight times as large as what they give.
+    check_from(29, function, [x, grid], level, terms=256, magnitude=32)
+
+
+def test_more_pixels_than_floats_count_are_refused() -> None:
+    args = (torch.zeros(1, 1, 4096, 4096), torch.zeros(1, 1, 1, 2))
+    case = Case(lambda x, g: functional.grid_sample(x, g, align_corners=False), args)
     outcome = check_lowering(case)
     assert not outcome.supported
-    # The reason is the decomposition's own, not that nobody lowers the operator.
-    assert "use mode='bilinear'" in outcome.reasons[0]
+    assert "sample smaller images" in outcome.reasons[0]
