@@ -42,6 +42,11 @@ def quantize_parser(feature_level: Callable[[str], int]) -> argparse.ArgumentPar
         help="give layers biases that take back what rounding adds on average",
     )
     parser.add_argument(
+        "--recurrent",
+        action="store_true",
+        help="compute LSTM, GRU and plain recurrent layers of up to 128 steps in integers, not in floats",
+    )
+    parser.add_argument(
         "--float",
         dest="float_nodes",
         action="append",

@@ -43,6 +43,7 @@ def quantize(options: Namespace) -> int:
             **_scheme_options(options),
             calibration=options.calibration,
             bias_correction=options.bias_correction,
+            recurrent=options.recurrent,
             float_nodes=options.float_nodes,
             float_types=options.float_types,
             target_snr=options.target_snr,

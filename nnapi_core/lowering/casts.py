@@ -30,9 +30,7 @@ def cast(nn: Emitter, value: Value, dtype: torch.dtype) -> Value:
     if source is dtype:
         return value
     if value.quant is not None:
-        raise Unsupported(
-            "a quantised tensor is dequantised, not cast", Reason.TYPES, dtype=dtype
-        )
+        raise Unsupported("a quantised tensor is dequantised, not cast", Reason.TYPES, dtype=dtype)
     result = evolve(value.spec, dtype=dtype)
     _ = result.code  # refuses what NNAPI has no tensors of
     if isinstance(value.source, Constant):

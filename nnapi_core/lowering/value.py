@@ -22,6 +22,7 @@ from nnapi_core.nnapi.types import (
     Quant,
     SymbolicDim,
 )
+from nnapi_core.reasons import Reason
 
 _CODES = {
     torch.float32: OperandCode.TENSOR_FLOAT32,
@@ -67,7 +68,7 @@ class TensorSpec:
             return OperandCode.TENSOR_QUANT8_SYMM_PER_CHANNEL
         table = _CODES if self.quant is None else _QUANTISED
         if self.dtype not in table:
-            raise Unsupported("NNAPI has no tensors of this dtype", dtype=self.dtype)
+            raise Unsupported("NNAPI has no tensors of this dtype", Reason.TYPES, dtype=self.dtype)
         return table[self.dtype]
 
     @property

@@ -41,6 +41,7 @@ class Choices:
     feature_level: int
     per_channel: bool
     calibration: str
+    recurrent: bool = False
 
     def check(self) -> None:
         """Raises `ConversionError` for a level or a calibration that there is not."""
@@ -62,7 +63,11 @@ class Choices:
     def graph_of(self, exported: ExportedProgram, whole: Collection[str] = ()) -> FloatGraph:
         by_channel = self.per_channel and self.feature_level >= 29
         return float_graph(
-            exported, level=self.feature_level, by_channel=by_channel, whole=frozenset(whole)
+            exported,
+            level=self.feature_level,
+            by_channel=by_channel,
+            whole=frozenset(whole),
+            recurrent=self.recurrent,
         )
 
 

@@ -52,6 +52,7 @@ def quantize(
     dynamic_shapes: Any = None,
     calibration: str = "mse",
     bias_correction: bool = False,
+    recurrent: bool = False,
     float_nodes: Collection[str] = (),
     float_types: Collection[Any] = (),
     target_snr: float | None = None,
@@ -72,6 +73,9 @@ def quantize(
     ``bias_correction`` gives layers that have a bias another one, with which the mean of each of their channels over
     the first eight batches is what it is in floats.
 
+    ``recurrent`` computes LSTM, GRU and plain recurrent layers of up to 128 steps in integers, state and all: a copy of
+    the cell for each step, with ranges of its own. Otherwise they stay in floats between two casts.
+
     ``float_nodes`` are computed in floats: names of nodes of the exported graph, or of submodules, with ``*`` for any
     part; so are operators and modules of ``float_types``, by their classes or names ("softmax", "LayerNorm").
 
@@ -86,7 +90,7 @@ def quantize(
     exported or quantised, where a name is none, and where the goal cannot be reached.
     """
     goal = Goal.of(target_snr, metric, at_least)
-    choices = Choices(feature_level, per_channel, calibration)
+    choices = Choices(feature_level, per_channel, calibration, recurrent)
     choices.check()
     batches = CalibrationBatches(calibration_batches, free_sizes=dynamic_shapes is not None)
     tell = progress or (lambda _: None)

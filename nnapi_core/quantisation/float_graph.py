@@ -46,23 +46,30 @@ class FloatGraph:
 
 
 def float_graph(
-    exported: ExportedProgram, *, level: int, by_channel: bool, whole: frozenset[str] = frozenset()
+    exported: ExportedProgram,
+    *,
+    level: int,
+    by_channel: bool,
+    whole: frozenset[str] = frozenset(),
+    recurrent: bool = False,
 ) -> FloatGraph:
     """Of a program in evaluation mode, which is not changed.
 
     ``by_channel``: may the weights of a convolution have a scale for each channel? ``whole`` are the names of
-    operators that are not to be spelt in others. Which these are changes the name of no other node.
+    operators that are not to be spelt in others. Which these are changes the name of no other node. ``recurrent``: are
+    recurrent layers spelt in their steps?
     """
     module = functional(exported)
-    words = spell_in_integers(module, level, whole)
+    words = spell_in_integers(module, level, whole, recurrent=recurrent)
     held = ModuleConstants(module)
     fold_constants(held)
     folded = fold_batch_norm(held)
     if by_channel:
         words |= spell_batch_norms(held, whole)
+    stated: dict[Node, Node] = {}
     for node in list(module.graph.nodes):
         if node.target in LAYERS:
-            _state_computed(held, node)
+            _state_computed(held, node, stated)
     hide_batch_norms(module)
     module.graph.eliminate_dead_code()
     module.recompile()
@@ -123,11 +130,15 @@ def _state_as_batch_norm(node: Node) -> None:
         node.graph.erase_node(user)
 
 
-def _state_computed(held: ModuleConstants, layer: Node) -> None:
-    """A weight or bias that is computed from constants (a parametrization) becomes a constant itself."""
+def _state_computed(held: ModuleConstants, layer: Node, stated: dict[Node, Node]) -> None:
+    """A weight or bias that is computed from constants (a parametrization) becomes a constant itself.
+
+    ``stated`` holds those that are one already: layers that share a weight go on sharing it.
+    """
     for name in ("weight", "bias"):
         node = bind_args(layer)[name]
         if isinstance(node, Node) and node.op == "call_function" and node in held.constants:
-            load = held.constants[node].load
-            value = held.add_constant(f"{node.name}_value", node.meta["val"], load, node)
-            replace_arguments(layer, **{name: value})
+            if node not in stated:
+                load = held.constants[node].load
+                stated[node] = held.add_constant(f"{node.name}_value", node.meta["val"], load, node)
+            replace_arguments(layer, **{name: stated[node]})

@@ -12,14 +12,15 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812
-from torch.fx import Graph, GraphModule, Node
-from torch.fx.node import map_arg
+from torch.fx import GraphModule, Node
 
 from nnapi_core.graph.bind_args import bind_args
-from nnapi_core.graph.inline_graph_module import splice
+from nnapi_core.graph.inline_graph_module import redirect, splice
 from nnapi_core.graph.passes.decompose import traced
 from nnapi_core.graph.passes.fold_batch_norm import FixedBatchNorm
 from nnapi_core.quantisation.module_constants import ModuleConstants
+from nnapi_core.quantisation.node_writer import NodeWriter
+from nnapi_core.quantisation.recurrent_in_integers import is_recurrent, write_recurrent
 
 aten = torch.ops.aten
 
@@ -27,28 +28,44 @@ _DEPTHWISE = {3: (aten.conv1d.default, 1), 4: (aten.conv2d.default, 2)}
 
 
 def spell_in_integers(
-    module: GraphModule, level: int, whole: Container[str] = frozenset()
+    module: GraphModule,
+    level: int,
+    whole: Container[str] = frozenset(),
+    *,
+    recurrent: bool = False,
 ) -> dict[str, str]:
     """Rewrites the graph in place, for devices of ``level``, but for the nodes whose names are in ``whole``.
 
-    Returns the names of the new nodes, each with that of the node in whose place it is.
+    ``recurrent``: are recurrent layers taken apart into their steps? Returns the names of the new nodes, each with
+    that of the node in whose place it is.
     """
     words: dict[str, str] = {}
     for node in list(module.graph.nodes):
-        if node.name in whole:
+        if node.name in whole or not _is_plain(node):
             continue
         if node.target is aten.scaled_dot_product_attention.default:
-            if level >= 29 and _is_plain(node) and _is_unmasked(node):
-                words |= _named(_spell_attention(module.graph, node), node)
-            continue
-        spelling = _SPELLINGS.get(node.target)
-        if spelling is None or not _is_plain(node) or level >= _SINCE.get(node.target, 1 << 31):
-            continue
-        if node.target in _ONLY and not _ONLY[node.target](bind_args(node)):
-            continue
-        nodes, inner = traced(node, spelling)
-        words |= _named(splice({}, node, inner, nodes), node)
+            if level >= 29 and _is_unmasked(node):
+                words |= _written(node, _write_attention)
+        elif recurrent and is_recurrent(node):
+            words |= _written(node, write_recurrent)
+        else:
+            spelling = _SPELLINGS.get(node.target)
+            if spelling is None or level >= _SINCE.get(node.target, 1 << 31):
+                continue
+            if node.target in _ONLY and not _ONLY[node.target](bind_args(node)):
+                continue
+            nodes, inner = traced(node, spelling)
+            words |= _named(splice({}, node, inner, nodes), node)
     return words
+
+
+def _written(node: Node, function: Callable[[NodeWriter, Node], Any]) -> dict[str, str]:
+    """What ``function`` writes takes the place of ``node``."""
+    write = NodeWriter(node)
+    redirect(node, function(write, node))
+    if not node.users:
+        node.graph.erase_node(node)
+    return _named(write.written, node)
 
 
 def _named(words: list[Node], node: Node) -> dict[str, str]:
@@ -125,30 +142,16 @@ def _is_unmasked(attention: Node) -> bool:
     )
 
 
-def _spell_attention(graph: Graph, node: Node) -> list[Node]:
-    """Returns the new nodes."""
+def _write_attention(write: NodeWriter, node: Node) -> Node:
     args = bind_args(node)
     query, key, value = args["query"], args["key"], args["value"]
     factor = args["scale"] or 1 / math.sqrt(query.meta["val"].shape[-1])
-    words: list[Node] = []
-
-    def call(target: Any, *operands: Any) -> Node:
-        word = graph.call_function(target, operands)
-        word.meta = {key: one for key, one in node.meta.items() if key != "val"}
-        word.meta["val"] = target(*map_arg(operands, lambda one: one.meta["val"]))
-        words.append(word)
-        return word
-
-    with graph.inserting_before(node), torch.no_grad():
-        # Brought to scale before the product: the query is smaller than the scores.
-        scaled = query if factor == 1 else call(aten.mul.Tensor, query, factor)
-        columns = call(aten.transpose.int, key, -2, -1)
-        scores = call(aten.matmul.default, scaled, columns)
-        weights = call(aten.softmax.int, scores, -1)
-        result = call(aten.matmul.default, weights, value)
-    node.replace_all_uses_with(result)
-    graph.erase_node(node)
-    return words
+    # Brought to scale before the product: the query is smaller than the scores.
+    scaled = query if factor == 1 else write(aten.mul.Tensor, query, factor)
+    columns = write(aten.transpose.int, key, -2, -1)
+    scores = write(aten.matmul.default, scaled, columns)
+    weights = write(aten.softmax.int, scores, -1)
+    return write(aten.matmul.default, weights, value)
 
 
 def _hardsigmoid(x: torch.Tensor) -> torch.Tensor:

@@ -17,7 +17,7 @@ UNROLLED = Limitation(f"sequences of more than {MOST_STEPS} steps that have to b
 # Why a recurrent layer has no integers.
 FLOAT_STATE = (
     "its state would be rounded to 8 bits in every step, so it is computed in floats between two casts; the layers "
-    "around it are integers"
+    "around it are integers. quantize(..., recurrent=True) makes integers of up to 128 steps"
 )
 
 
