@@ -173,7 +173,8 @@ def nnapi_piece(
 
 def _border(border: Border, name: str) -> dict[str, Any]:
     spec = border.spec
-    quant = spec.quant if isinstance(spec.quant, Quant) else Quant(0.0, 0)
+    stored = spec.stored_quant
+    quant = stored if isinstance(stored, Quant) else Quant(0.0, 0)
     return {
         "value": name,
         "dtype": dtype_name(spec.dtype),

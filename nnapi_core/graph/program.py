@@ -45,7 +45,20 @@ def numpy_dtype(dtype: torch.dtype) -> np.dtype[Any]:
     try:
         return np.dtype(torch.empty(0, dtype=dtype).numpy().dtype)
     except TypeError:
-        raise Unsupported("NNAPI has no tensors of this dtype", Reason.TYPES, dtype=dtype) from None
+        raise no_tensors_of(dtype) from None
+
+
+def no_tensors_of(dtype: torch.dtype) -> Unsupported:
+    """The refusal of a dtype that NNAPI has not got, with what to write instead."""
+    if dtype.is_complex:
+        remedy = "compute with torch.view_as_real's pairs of real numbers"
+    elif dtype.is_floating_point:
+        remedy = "cast to torch.float32"
+    else:
+        remedy = "cast to torch.int32"
+    return Unsupported(
+        f"NNAPI has no tensors of this dtype; {remedy} before", Reason.TYPES, dtype=dtype
+    )
 
 
 @frozen(eq=False)

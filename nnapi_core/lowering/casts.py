@@ -15,7 +15,7 @@ from nnapi_core.errors import Unsupported
 from nnapi_core.graph.program import numpy_dtype
 from nnapi_core.lowering.emitter import Emitter
 from nnapi_core.lowering.integer_bounds import Bounds
-from nnapi_core.lowering.value import TensorSpec, Value
+from nnapi_core.lowering.value import BYTES, TensorSpec, Value
 from nnapi_core.nnapi.constant import Constant
 from nnapi_core.nnapi.opset import ops
 from nnapi_core.reasons import Reason
@@ -35,6 +35,10 @@ def cast(nn: Emitter, value: Value, dtype: torch.dtype) -> Value:
     _ = result.code  # refuses what NNAPI has no tensors of
     if isinstance(value.source, Constant):
         return Value(result, _cast_constant(value.source, dtype))
+    if value.spec.is_byte and dtype is not torch.bool:
+        return _from_bytes(nn, value, result)
+    if result.is_byte and source is not torch.bool:
+        return _to_bytes(nn, value, result)
     if source is torch.bool:
         one, zero = full(value.spec, 1, dtype), full(value.spec, 0, dtype)
         return nn.emit(ops.SELECT, mask=value, a=one, b=zero, out=result).bounded(value.bounds)
@@ -55,6 +59,39 @@ def cast(nn: Emitter, value: Value, dtype: torch.dtype) -> Value:
     return moved.bounded(value.bounds) if known else moved
 
 
+def _from_bytes(nn: Emitter, value: Value, result: TensorSpec) -> Value:
+    if result.dtype.is_floating_point:
+        return nn.emit(ops.DEQUANTIZE, input=value, out=result).bounded(value.bounds)
+    if result.dtype in _INTEGERS and value.dtype is torch.uint8:
+        return nn.emit(ops.CAST, input=value, out=result).bounded(value.bounds)
+    return cast(nn, cast(nn, value, torch.float32), result.dtype)
+
+
+def _to_bytes(nn: Emitter, value: Value, result: TensorSpec) -> Value:
+    """Raises `Unsupported` for numbers that may be out of range, which torch wraps around (or leaves undefined)."""
+    bounds, least, greatest = value.bounds, BYTES[result.dtype].least, BYTES[result.dtype].greatest
+    # Floats are cut to integers.
+    inside = (
+        least - 1 < bounds.least and bounds.greatest < greatest + 1
+        if value.dtype.is_floating_point
+        else bounds.within(least, greatest)
+    )
+    if not inside:
+        raise Unsupported(
+            f"numbers that are not known to lie from {least} to {greatest}, as {result.dtype} has to; "
+            f"clamp({least}, {greatest}) before",
+            least=bounds.least,
+            greatest=bounds.greatest,
+        )
+    known = bounds.clamped(least, greatest)
+    if result.dtype is torch.uint8:
+        return nn.emit(ops.CAST, input=value, out=result).bounded(known)
+    # CAST gives no int8. What is whole already is not rounded by QUANTIZE.
+    whole = cast(nn, value, torch.int32) if value.dtype.is_floating_point else value
+    floats = cast(nn, whole, torch.float32)
+    return nn.emit(ops.QUANTIZE, input=floats, out=result).bounded(known)
+
+
 def full(like: TensorSpec, number: float, dtype: torch.dtype) -> Value:
     """A constant of the shape and order of ``like``, for operations that do not broadcast."""
     shape = like.static_shape
@@ -71,7 +108,7 @@ def carried(nn: Emitter, values: Sequence[Value], move: Move) -> Value:
     `Unsupported` for integers that float32 may not hold where NNAPI has no arithmetic to split them.
     """
     dtype = values[0].dtype
-    if dtype.is_floating_point or values[0].quant is not None:
+    if dtype.is_floating_point or dtype in BYTES or values[0].quant is not None:
         return move(list(values))
     bounds = reduce(or_, (value.bounds for value in values))
     if dtype is torch.bool or bounds.exact_in_float32:

@@ -12,6 +12,7 @@ from attrs import evolve
 from nnapi_core.errors import Unsupported
 from nnapi_core.graph.program import numpy_dtype
 from nnapi_core.lowering import arrange_values, casts
+from nnapi_core.lowering.byte_operations import check_bytes
 from nnapi_core.lowering.merge_dimensions import (
     merged_runs,
     merged_shape,
@@ -147,6 +148,9 @@ class Context:
     def _emit_as_said(
         self, spec: OperationSpec, outs: Sequence[TensorSpec], operands: dict[str, Any]
     ) -> tuple[Value, ...]:
+        read = [value.spec for value in tensors(operands.values())]
+        if any(one.is_byte for one in (*read, *outs)):
+            check_bytes(spec, self.is_stock)
         arguments = {name: _argument(value) for name, value in operands.items()}
         results = self._builder.emit(spec, arguments, [out.type for out in outs], self._origin)
         return tuple(Value(out, ref) for out, ref in zip(outs, results, strict=True))

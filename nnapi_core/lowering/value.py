@@ -10,6 +10,7 @@ import torch
 from attrs import evolve, frozen
 
 from nnapi_core.errors import Unsupported
+from nnapi_core.graph.program import no_tensors_of
 from nnapi_core.lowering.integer_bounds import ANY_INT32, TRUTH, UNKNOWN, Bounds
 from nnapi_core.nnapi.builder import Argument, Ref, TypedConstant
 from nnapi_core.nnapi.constant import Array, Constant
@@ -22,7 +23,6 @@ from nnapi_core.nnapi.types import (
     Quant,
     SymbolicDim,
 )
-from nnapi_core.reasons import Reason
 
 _CODES = {
     torch.float32: OperandCode.TENSOR_FLOAT32,
@@ -30,7 +30,13 @@ _CODES = {
     torch.int32: OperandCode.TENSOR_INT32,
     torch.int64: OperandCode.TENSOR_INT32,
     torch.bool: OperandCode.TENSOR_BOOL8,
+    # Numbers of a byte are stored as quantised by steps of one.
+    torch.uint8: OperandCode.TENSOR_QUANT8_ASYMM,
+    torch.int8: OperandCode.TENSOR_QUANT8_ASYMM_SIGNED,
 }
+BYTES = {torch.uint8: Bounds(0, 255), torch.int8: Bounds(-128, 127)}
+"""Integers of one byte, and what they lie between."""
+_STEPS_OF_ONE = Quant(1.0, 0)
 _QUANTISED = {
     torch.uint8: OperandCode.TENSOR_QUANT8_ASYMM,
     torch.int8: OperandCode.TENSOR_QUANT8_ASYMM_SIGNED,
@@ -68,7 +74,7 @@ class TensorSpec:
             return OperandCode.TENSOR_QUANT8_SYMM_PER_CHANNEL
         table = _CODES if self.quant is None else _QUANTISED
         if self.dtype not in table:
-            raise Unsupported("NNAPI has no tensors of this dtype", Reason.TYPES, dtype=self.dtype)
+            raise no_tensors_of(self.dtype)
         return table[self.dtype]
 
     @property
@@ -81,10 +87,22 @@ class TensorSpec:
         """
         if self.is_empty:
             raise Unsupported("NNAPI has no tensors without elements", shape=self.shape)
-        quant = self.quant
-        if isinstance(quant, ChannelQuant):
-            quant = evolve(quant, dim=self.order.permutation(self.rank).index(quant.dim))
-        return OperandType(self.code, self.stored_dims, quant)
+        return OperandType(self.code, self.stored_dims, self.stored_quant)
+
+    @property
+    def is_byte(self) -> bool:
+        """Are these bytes the numbers themselves? Those of a quantised tensor only stand for numbers."""
+        return self.quant is None and self.dtype in BYTES
+
+    @property
+    def stored_quant(self) -> Quant | ChannelQuant | None:
+        """The operand's quantisation, of its own dimensions."""
+        if self.is_byte:
+            return _STEPS_OF_ONE
+        if isinstance(self.quant, ChannelQuant):
+            permutation = self.order.permutation(self.rank)
+            return evolve(self.quant, dim=permutation.index(self.quant.dim))
+        return self.quant
 
     @property
     def stored_dims(self) -> tuple[Dim, ...]:
@@ -170,11 +188,20 @@ class Value:
         if self.known is not None:
             return self.known
         if self.dtype.is_floating_point:
-            return UNKNOWN
+            return self._of_number()
         if isinstance(self.source, Constant) and not self.is_empty:
             array = self.source.array()
             return Bounds(int(array.min()), int(array.max()))
+        if self.spec.is_byte:
+            return BYTES[self.dtype]
         return ANY_INT32
+
+    def _of_number(self) -> Bounds:
+        """Of a constant of one element; of many floats, nobody asks."""
+        if not isinstance(self.source, Constant) or self.quant is not None or self.spec.count != 1:
+            return UNKNOWN
+        number = float(self.source.array().reshape(()))
+        return Bounds(number, number) if math.isfinite(number) else UNKNOWN
 
     def bounded(self, bounds: Bounds) -> Value:
         """The same tensor, whose numbers are known to lie within ``bounds``."""

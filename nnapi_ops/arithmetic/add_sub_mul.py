@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 
 from nnapi_core.plugin import (
@@ -21,6 +23,9 @@ from nnapi_core.plugin import (
 from nnapi_ops.arithmetic._type_promotion import Number, operand
 
 aten = torch.ops.aten
+
+# How much a result may be rounded by, of its size: half of float16's last bit.
+_ROUNDED = 2.0**-11
 
 INT64_OVERFLOW = Limitation(
     "int64 arithmetic is lowered where the operands are known to be small enough for int32"
@@ -160,6 +165,9 @@ def _scaled(nn: Context, value: Value | Number, alpha: Number) -> Value:
 def _emit(nn: Context, spec: OperationSpec, a: Value, b: Value, bounds: Bounds) -> Value:
     dtype = a.dtype
     if dtype.is_floating_point or a.quant is not None or b.quant is not None:
+        return _roughly_bounded(nn.emit(spec, a=a, b=b), bounds)
+    if a.spec.is_byte:
+        # Refused where it is emitted.
         return nn.emit(spec, a=a, b=b)
     bounds = _checked(dtype, bounds)
     exact = all(one.exact_in_float32 for one in (a.bounds, b.bounds, bounds))
@@ -168,6 +176,14 @@ def _emit(nn: Context, spec: OperationSpec, a: Value, b: Value, bounds: Bounds) 
     # Before level 30 there is no integer arithmetic, but floats hold these integers exactly.
     result = nn.emit(spec, a=nn.cast(a, torch.float32), b=nn.cast(b, torch.float32))
     return nn.cast(result, torch.int32).bounded(bounds)
+
+
+def _roughly_bounded(result: Value, bounds: Bounds) -> Value:
+    """Floats, whose bounds are rounded as they are themselves, on some devices to float16."""
+    if not math.isfinite(bounds.greatest - bounds.least):
+        return result
+    room = max(-bounds.least, bounds.greatest, 0.0) * _ROUNDED
+    return result.bounded(Bounds(bounds.least - room, bounds.greatest + room))
 
 
 def _checked(dtype: torch.dtype, bounds: Bounds) -> Bounds:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import builtins
+import math
+from collections.abc import Callable
+
 import torch
 
 from nnapi_core.plugin import (
@@ -29,7 +33,7 @@ def floor(nn: Context, self: Value) -> Value:
     """floor(Tensor self) -> Tensor"""
     if self.is_whole:
         return self
-    return nn.emit(ops.FLOOR, input=self)
+    return _bounded(nn.emit(ops.FLOOR, input=self), self, math.floor)
 
 
 @lowering(aten.ceil.default, layout=Layout.ANY)
@@ -37,7 +41,8 @@ def ceil(nn: Context, self: Value) -> Value:
     """ceil(Tensor self) -> Tensor"""
     if self.is_whole:
         return self
-    return negative(nn, nn.emit(ops.FLOOR, input=negative(nn, self)))
+    result = negative(nn, nn.emit(ops.FLOOR, input=negative(nn, self)))
+    return _bounded(result, self, math.ceil)
 
 
 @lowering(aten.trunc.default, aten.fix.default, layout=Layout.ANY)
@@ -62,7 +67,7 @@ def round(nn: Context, self: Value) -> Value:
 
     Half-way cases go to the even neighbour.
     """
-    return rounded(nn, self) if not self.is_whole else self
+    return _bounded(rounded(nn, self), self, builtins.round) if not self.is_whole else self
 
 
 @lowering(aten.round.decimals, layout=Layout.ANY)
@@ -121,6 +126,14 @@ def below_zero(nn: Context, x: Value) -> Value:
     inverse = nn.emit(ops.DIV, a=nn.filled(x, 1), b=x)
     below = nn.emit(ops.LESS, a=x, b=zero)
     return nn.emit(ops.LOGICAL_OR, a=below, b=nn.emit(ops.LESS, a=inverse, b=zero))
+
+
+def _bounded(result: Value, value: Value, function: Callable[[float], int]) -> Value:
+    """What a rounding, which grows with its argument, makes of a tensor's bounds."""
+    known = value.bounds
+    if not math.isfinite(known.greatest - known.least):
+        return result
+    return result.bounded(Bounds(function(known.least), function(known.greatest)))
 
 
 @hookimpl
