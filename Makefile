@@ -17,7 +17,7 @@ BIN := .venv/bin
 export CMAKE_CXX_COMPILER_LAUNCHER ?= $(shell command -v ccache)
 export CMAKE_BUILD_PARALLEL_LEVEL ?= $(JOBS)
 
-.PHONY: demo test lint types bench bench-models peers docs fuzz test-asan test-tsan test-aarch64 build clean
+.PHONY: demo test test-all lint types bench bench-models peers docs fuzz test-asan test-tsan test-aarch64 build clean
 
 # Convert MobileNetV2 and a digits classifier, run them on NNAPI, and compare with eager torch.
 demo: build
@@ -30,6 +30,10 @@ ifneq ($(filter tests,$(TESTS)),)
 	NNAPI_TORCHVISION_SOURCE=$(CURDIR)/.venv/torchvision $(BIN)/python -m pytest tests/models/test_torchvision_detectors.py
 endif
 	$(BIN)/python -m pytest -n $(JOBS) $(TESTS)
+
+# The same with more examples of each property, always the same ones: what continuous integration runs.
+test-all: export HYPOTHESIS_PROFILE = ci
+test-all: test
 
 lint: .venv/installed
 	$(BIN)/python -m ruff check .

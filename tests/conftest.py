@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis.internal.conjecture import providers
 
 _shared = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
-settings.register_profile("dev", max_examples=25, **_shared)
-settings.register_profile("ci", max_examples=20, derandomize=True, **_shared)
+settings.register_profile("dev", max_examples=8, **_shared)
+settings.register_profile("ci", max_examples=12, derandomize=True, **_shared)
 settings.register_profile("nightly", max_examples=2000, print_blob=True, **_shared)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 
