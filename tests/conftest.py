@@ -7,6 +7,10 @@ import os
 from hypothesis import HealthCheck, settings
 from hypothesis.internal.conjecture import providers
 
+from nnapi_core.testing import quiet_trace
+
+quiet_trace()
+
 _shared = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("dev", max_examples=8, **_shared)
 settings.register_profile("ci", max_examples=12, derandomize=True, **_shared)

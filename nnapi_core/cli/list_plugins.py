@@ -25,12 +25,17 @@ class ListedPlugin:
     """Overloads of ATen or other operators."""
     decompositions: list[str]
     passes: list[str]
+    quantised_operators: list[str]
+    """Overloads that it tells the quantiser of."""
+    reports: bool
+    """Has it got a report hook?"""
 
 
 def described_plugins(registry: Registry) -> list[ListedPlugin]:
     """Those that bring anything, by name."""
     names = {*registry.plugins, *(one.plugin for one in registry.passes)}
     names |= {one.plugin for one in registry.decompositions.values()}
+    names |= {*registry.told, *(one.plugin for one in registry.report_hooks)}
     listed = (
         ListedPlugin(
             name,
@@ -42,10 +47,17 @@ def described_plugins(registry: Registry) -> list[ListedPlugin]:
             ),
             sorted(str(key) for key, one in registry.decompositions.items() if one.plugin == name),
             sorted(one.name for one in registry.passes if one.plugin == name),
+            sorted(map(str, registry.told.get(name, ()))),
+            any(one.plugin == name for one in registry.report_hooks),
         )
         for name in sorted(names)
     )
-    return [one for one in listed if one.lowerings or one.decompositions or one.passes]
+    return [one for one in listed if _brings(one)]
+
+
+def _brings(one: ListedPlugin) -> bool:
+    lists = (one.lowerings, one.decompositions, one.passes, one.quantised_operators)
+    return one.reports or any(lists)
 
 
 def plugins_text(listed: Sequence[ListedPlugin]) -> str:
@@ -58,6 +70,8 @@ def plugins_text(listed: Sequence[ListedPlugin]) -> str:
                 ("overloads", one.lowerings),
                 ("decompositions", one.decompositions),
                 ("passes", one.passes),
+                ("quantised operators", one.quantised_operators),
+                ("report hook", ["report"] * one.reports),
             )
             if names
         ]
@@ -66,6 +80,7 @@ def plugins_text(listed: Sequence[ListedPlugin]) -> str:
         lines += [f"  {name}" for name in one.lowerings]
         lines += [f"  decomposes {name}" for name in one.decompositions]
         lines += [f"  pass {name}" for name in one.passes]
+        lines += [f"  quantised {name}" for name in one.quantised_operators]
     return "\n".join(lines)
 
 

@@ -23,7 +23,10 @@ def checked(
     A result that nobody reads may be None.
     """
     if result is None:
-        raise Unsupported(f"{where} returned None", Reason.LOWERING_FAILED)
+        raise Unsupported(
+            f"{where} returned None, not the Value that it made; is a `return` missing?",
+            Reason.LOWERING_FAILED,
+        )
     values = list(result) if isinstance(result, (tuple, list)) else [result]
     if len(values) != len(specs):
         raise Unsupported(

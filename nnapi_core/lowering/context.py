@@ -30,6 +30,7 @@ from nnapi_core.lowering.quantised_results import (
 from nnapi_core.lowering.value import TensorSpec, Value
 from nnapi_core.nnapi.builder import Argument, Builder, Ref
 from nnapi_core.nnapi.constant import Constant
+from nnapi_core.nnapi.device_profile import DeviceProfile
 from nnapi_core.nnapi.layout import Axis, Order
 from nnapi_core.nnapi.model import Model, Origin
 from nnapi_core.nnapi.opset import OperationSpec, ops
@@ -79,6 +80,11 @@ class Context:
     def level(self) -> int:
         """The target feature level."""
         return self._builder.target
+
+    @property
+    def profile(self) -> DeviceProfile | None:
+        """What the driver takes that the model is for, with its name; None where none was said."""
+        return self._builder.profile
 
     @property
     def is_stock(self) -> bool:

@@ -83,8 +83,16 @@ def check_overloads(where: str, overloads: Any) -> None:
     for one in overloads if isinstance(overloads, tuple) else [overloads]:
         if not isinstance(one, torch._ops.OpOverload):
             raise PluginError(
-                f"{where} claims {one!r}, which is not an overload; say torch.ops.aten.NAME.default"
+                f"{where} claims {one!r}, which is not an overload; say {_an_overload(one)}"
             )
+
+
+def _an_overload(claimed: Any) -> str:
+    """How to say what was probably meant."""
+    if not isinstance(claimed, torch._ops.OpOverloadPacket):
+        return "torch.ops.aten.NAME.default"
+    name = str(claimed._qualified_op_name).replace("::", ".")
+    return " or ".join(f"torch.ops.{name}.{one or 'default'}" for one in claimed._overload_names)
 
 
 def lowering(
@@ -157,6 +165,15 @@ def lowerings_of(module_name: str) -> list[Lowering]:
     return _marked(module_name, _MARK)
 
 
+def marked_in(module: Any) -> list[tuple[str, Lowering | Decomposition]]:
+    """What a module's own functions are marked as, and the hook that gives such records."""
+    name = getattr(module, "__name__", "")
+    if name not in sys.modules:
+        return []
+    found = [("nnapi_lowerings", one) for one in _marked(name, _MARK)]
+    return found + [("nnapi_decompositions", one) for one in _marked(name, _DECOMPOSITION)]
+
+
 def _marked(module_name: str, mark: str) -> list[Any]:
     """What a module's own functions carry under ``mark``; functions it imports are another module's."""
     return [
@@ -193,6 +210,44 @@ class Pass:
     after: str | None = field(default=None, kw_only=True)
     plugin: str = field(default="", kw_only=True)
     """Whose it is; the registry says it."""
+
+
+class ResultRange(Enum):
+    """Which range the result of a quantised operator has."""
+
+    OWN = "own"
+    """One of its own, found by calibration."""
+    SAME = "same"
+    """That of its first tensor, of which it has elements, or averages: NNAPI then needs no new scale."""
+    JOINED = "joined"
+    """One for it and all the tensors that it reads, as the maximum of two tensors has."""
+
+
+@frozen
+class FixedRange:
+    """A range that is known beforehand, as that of a sigmoid: its scale, and its zero point among uint8.
+
+    Among int8 the zero point is less by 128.
+    """
+
+    scale: float
+    zero_point: int
+
+
+@frozen(eq=False)
+class QuantisedOperator:
+    """What the quantiser is told of overloads, which it then rounds: what they read, and what they give.
+
+    A lowering for them must be able to say them in integers (docs/plugins.md). It goes before what the quantiser
+    knows of an overload by itself. Only calls whose tensors are all float32 are rounded.
+    """
+
+    overloads: tuple[torch._ops.OpOverload, ...]
+    result: ResultRange | FixedRange = ResultRange.OWN
+    tensors: tuple[str, ...] | None = field(default=None, kw_only=True)
+    """The arguments that are rounded, by their names in the schema; None: all tensors. Others stay as they are."""
+    least_level: int = field(default=27, kw_only=True)
+    """The feature level from which on there are integers for it; below, it is computed in floats."""
 
 
 @frozen(eq=False)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pluggy
 
-from nnapi_core.plugins.contributions import Decomposition, Lowering, Pass
+from nnapi_core.plugins.contributions import Decomposition, Lowering, Pass, QuantisedOperator
 
 PROJECT = "nnapi"
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -27,6 +27,11 @@ def nnapi_decompositions() -> Iterable[Decomposition]:  # type: ignore[empty-bod
 @hookspec
 def nnapi_passes() -> Iterable[Pass]:  # type: ignore[empty-body]
     """Rewrites of the torch graph or of the NNAPI model."""
+
+
+@hookspec
+def nnapi_quantised_operators() -> Iterable[QuantisedOperator]:  # type: ignore[empty-body]
+    """Operators that `nnapi_core.quantize` is to round, and how their tensors share ranges."""
 
 
 @hookspec

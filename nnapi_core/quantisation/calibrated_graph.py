@@ -15,6 +15,7 @@ from torchao.quantization.pt2e.quantize_pt2e import prepare_pt2e
 from nnapi_core.errors import ConversionError
 from nnapi_core.graph.calibration_record import TensorRange
 from nnapi_core.graph.program import source_of
+from nnapi_core.plugins.registry import Registry
 from nnapi_core.quantisation.batches import CalibrationBatches, copied
 from nnapi_core.quantisation.comparison import Recording
 from nnapi_core.quantisation.float_graph import FloatGraph, float_graph
@@ -42,6 +43,8 @@ class Choices:
     per_channel: bool
     calibration: str
     recurrent: bool = False
+    registry: Registry | None = None
+    """Whose plugins tell of their operators; None: those that are installed."""
 
     def check(self) -> None:
         """Raises `ConversionError` for a level or a calibration that there is not."""
@@ -57,6 +60,7 @@ class Choices:
             feature_level=self.feature_level,
             per_channel=self.per_channel,
             calibration=method,
+            registry=self.registry,
             **options,
         )
 

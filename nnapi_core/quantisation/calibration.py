@@ -22,6 +22,7 @@ from nnapi_core.graph.calibration_record import CalibrationRecord, TensorRange
 from nnapi_core.graph.export.export_module import export
 from nnapi_core.graph.passes.functionalise import states_changed
 from nnapi_core.graph.quantised.quantize_calls import is_quantize
+from nnapi_core.plugins.registry import Registry
 from nnapi_core.quantisation import quantizer  # noqa: F401
 from nnapi_core.quantisation.batches import Batch, CalibrationBatches, copied
 from nnapi_core.quantisation.float_choices import chosen_nodes
@@ -59,6 +60,7 @@ def quantize(
     metric: Callable[[Callable[..., Any]], float] | None = None,
     at_least: float | None = None,
     progress: Callable[[str], None] | None = None,
+    registry: Registry | None = None,
 ) -> ExportedProgram:
     """A quantised program, which `convert` takes; its scales are those of the batches.
 
@@ -82,7 +84,8 @@ def quantize(
     With ``target_snr`` (dB, of the worst result), or ``metric`` and ``at_least``, as few layers as are needed to reach
     it are left in floats besides: those first whose rounding alone takes the results away the most. ``metric`` takes
     a callable, which takes and gives what the module does, and returns a number: the larger, the better.
-    ``progress`` is told what is done.
+    ``progress`` is told what is done. Plugins, those of ``registry`` or else those that are
+    installed, say which of their operators are rounded, and how these share ranges.
 
     What comes out is compared with the module on the batches: but for the rounding to integers it computes the
     same, and how far that takes it away is kept with the program (`CalibrationRecord`). Raises `ConversionError`
@@ -90,7 +93,7 @@ def quantize(
     exported or quantised, where a name is none, and where the goal cannot be reached.
     """
     goal = Goal.of(target_snr, metric, at_least)
-    choices = Choices(feature_level, per_channel, calibration, recurrent)
+    choices = Choices(feature_level, per_channel, calibration, recurrent, registry)
     choices.check()
     batches = CalibrationBatches(calibration_batches, free_sizes=dynamic_shapes is not None)
     tell = progress or (lambda _: None)

@@ -14,7 +14,10 @@ from torch.fx import GraphModule, Node
 
 from nnapi_core.detection.keep_boxes_in_float import boxes_and_scores
 from nnapi_core.errors import ConversionError
+from nnapi_core.graph.bind_args import bind_args
 from nnapi_core.nnapi.opset import FEATURE_LEVELS
+from nnapi_core.plugins.contributions import FixedRange, QuantisedOperator, ResultRange
+from nnapi_core.plugins.registry import Registry, installed_plugins
 from nnapi_core.quantisation.float_graph import batch_norm
 from nnapi_core.quantisation.torchao_warnings import unsaid
 from nnapi_core.quantisation.trained_batch_norms import chain_of, of_parameters
@@ -75,7 +78,8 @@ class NnapiQuantizer(Quantizer):  # type: ignore[misc]
     ``training`` annotates for `prepare_qat_pt2e`. ``floats`` are names of nodes whose results are not to be rounded,
     ``left`` names of nodes that are to be computed in floats: others may round what they read and give.
     ``calibration`` is how ranges are found, one of `value_histogram.METHODS`. After `annotate`, ``layers`` says of each
-    call that rounds to which it belongs: a clamp, to the layer before it.
+    call that rounds to which it belongs: a clamp, to the layer before it. Plugins tell of their operators
+    (``nnapi_quantised_operators``): those of ``registry``, or else those that are installed.
     """
 
     def __init__(
@@ -87,6 +91,7 @@ class NnapiQuantizer(Quantizer):  # type: ignore[misc]
         floats: Collection[str] = (),
         left: Collection[str] = (),
         calibration: str = "mse",
+        registry: Registry | None = None,
     ) -> None:
         super().__init__()
         if feature_level not in FEATURE_LEVELS:
@@ -97,6 +102,12 @@ class NnapiQuantizer(Quantizer):  # type: ignore[misc]
         self._training = training
         self._floats = frozenset(floats)
         self._left = frozenset(left)
+        found = installed_plugins() if registry is None else registry
+        self._told = {
+            overload: one
+            for overload, one in found.quantised_operators.items()
+            if feature_level >= one.least_level
+        }
         self._parameters: set[Node] = set()
         self.layers: dict[str, str] = {}
         self._signed = feature_level >= 30
@@ -112,16 +123,20 @@ class NnapiQuantizer(Quantizer):  # type: ignore[misc]
             ),
         )
         self._fixed = {
-            name: FixedQParamsQuantizationSpec(
-                dtype=dtype,
-                scale=scale,
-                zero_point=zero + low,
-                quant_min=low,
-                quant_max=high,
-                qscheme=torch.per_tensor_affine,
-            )
-            for name, (scale, zero) in _FIXED.items()
+            name: self._fixed_range(scale, zero) for name, (scale, zero) in _FIXED.items()
         }
+
+    def _fixed_range(self, scale: float, zero_point: int) -> Any:
+        """``zero_point`` is among uint8."""
+        activation = self._activation
+        return FixedQParamsQuantizationSpec(
+            dtype=activation.dtype,
+            scale=scale,
+            zero_point=zero_point + activation.quant_min,
+            quant_min=activation.quant_min,
+            quant_max=activation.quant_max,
+            qscheme=torch.per_tensor_affine,
+        )
 
     # ---- torchao's interface
 
@@ -150,10 +165,22 @@ class NnapiQuantizer(Quantizer):  # type: ignore[misc]
         """Is it to be in floats? What only hands on what was left is so too."""
         if node.name in self._left:
             return True
-        sources = node.all_input_nodes[:1]
-        return operator_name(node) in _SAME_RANGE and bool(sources) and sources[0] in left
+        told = self._of_plugin(node)
+        if told is None:
+            sources, is_same = node.all_input_nodes[:1], operator_name(node) in _SAME_RANGE
+        else:
+            sources, is_same = _told_tensors(node, told), told.result is ResultRange.SAME
+        return is_same and bool(sources) and sources[0] in left
+
+    def _of_plugin(self, node: Node) -> QuantisedOperator | None:
+        target = node.target
+        return self._told.get(target) if isinstance(target, torch._ops.OpOverload) else None
 
     def _plan(self, ranges: Ranges, node: Node) -> None:
+        told = self._of_plugin(node)
+        if told is not None:
+            self._plan_told(ranges, node, told)
+            return
         name, sources = operator_name(node), node.all_input_nodes
         if name in _FIXED or name in _AVERAGES or name in _SAME_RANGE:
             # The others are no feature maps: sizes, indices, regions.
@@ -176,10 +203,30 @@ class NnapiQuantizer(Quantizer):  # type: ignore[misc]
         elif self._is_table(ranges, node, sources):
             self._plan_alone(ranges, node, sources)
         elif name in _SAME_RANGE:
-            ranges.observe(node, sources)
-            ranges.join(node, sources[0])
-            # It is where what it reads is.
-            self.layers[node.name] = self.layers.get(sources[0].name, node.name)
+            self._plan_same(ranges, node, sources)
+
+    def _plan_told(self, ranges: Ranges, node: Node, told: QuantisedOperator) -> None:
+        """As a plugin says."""
+        sources = _told_tensors(node, told)
+        if not sources or not all(map(self._is_quantisable, sources)):
+            return
+        match told.result:
+            case ResultRange.OWN:
+                self._plan_rounded(ranges, node, sources)
+            case ResultRange.SAME:
+                self._plan_same(ranges, node, sources)
+            case ResultRange.JOINED:
+                self._plan_alone(ranges, node, sources)
+                ranges.join_read(node, sources)
+            case FixedRange(scale, zero):
+                self._plan_alone(ranges, node, sources)
+                ranges.fix(node, self._fixed_range(scale, zero))
+
+    def _plan_same(self, ranges: Ranges, node: Node, sources: list[Node]) -> None:
+        ranges.observe(node, sources)
+        ranges.join(node, sources[0])
+        # It is where what it reads is.
+        self.layers[node.name] = self.layers.get(sources[0].name, node.name)
 
     def _plan_alone(self, ranges: Ranges, node: Node, sources: list[Node]) -> None:
         ranges.observe(node, sources)
@@ -271,6 +318,19 @@ def operator_name(node: Node) -> str:
     if not isinstance(node.target, torch._ops.OpOverload):
         return ""
     return node.target._schema.name.removeprefix("aten::").removesuffix("_")
+
+
+def _told_tensors(node: Node, told: QuantisedOperator) -> list[Node]:
+    """The tensors of a call that a plugin wants rounded, in the order of its schema; those in lists too."""
+    bound = bind_args(node)
+    names = bound if told.tensors is None else told.tensors
+    found: list[Node] = []
+    for name in names:
+        value = bound.get(name)
+        for one in value if isinstance(value, list | tuple) else [value]:
+            if isinstance(one, Node) and isinstance(one.meta.get("val"), torch.Tensor):
+                found.append(one)
+    return list(dict.fromkeys(found))
 
 
 def _is_float(node: Node) -> bool:

@@ -16,6 +16,7 @@ from nnapi_core.graph.calibration_record import CalibrationRecord
 from nnapi_core.graph.export.export_module import export
 from nnapi_core.graph.passes.aliasing import mutated
 from nnapi_core.graph.passes.functionalise import rename_written
+from nnapi_core.plugins.registry import Registry
 from nnapi_core.quantisation.batches import as_arguments, copied
 from nnapi_core.quantisation.calibration import (
     finished_program,
@@ -47,12 +48,17 @@ def prepare_qat(
     *,
     feature_level: int = 29,
     per_channel: bool = True,
+    registry: Registry | None = None,
 ) -> GraphModule:
     """A copy of the module as a graph that rounds as NNAPI will, to be trained; then `finish_qat`.
 
+    ``registry`` is as of `quantize`.
+
     Raises `ConversionError` for a module that cannot be exported or prepared.
     """
-    quantizer = NnapiQuantizer(feature_level=feature_level, per_channel=per_channel, training=True)
+    quantizer = NnapiQuantizer(
+        feature_level=feature_level, per_channel=per_channel, training=True, registry=registry
+    )
     example_args = as_arguments(example_args)
     if not isinstance(module, torch.nn.Module):
         raise ConversionError(f"a torch.nn.Module is trained, not {type(module).__name__}")

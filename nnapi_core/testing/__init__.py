@@ -6,12 +6,13 @@
 
     @given(tensors(min_rank=1, max_rank=4))
     def test_squareplus(x):
-        check_lowering(Case(torch.ops.acme.squareplus, (x,)))
+        check_lowering(Case(torch.ops.acme.squareplus.default, (x,)))
 """
 
 from hypothesis import HealthCheck, settings
 
 from nnapi_core.testing.check import Case, Outcome, check_lowering
+from nnapi_core.testing.quiet_torch import quiet_trace
 from nnapi_core.testing.strategies import (
     feature_levels,
     images,
@@ -28,11 +29,14 @@ __all__ = [
     "check_lowering",
     "feature_levels",
     "images",
+    "quiet_trace",
     "shapes",
     "tensors",
     "tolerance",
     "torch_dims",
 ]
+
+quiet_trace()
 
 # A case exports a model, which takes long the first time: the default deadline would call that flaky. A profile
 # that the user has chosen stays.

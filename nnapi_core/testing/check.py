@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache
+from types import TracebackType
 from typing import Any
 
 import torch
@@ -13,9 +13,9 @@ from attrs import field, frozen
 import nnapi_runtime
 from nnapi_core.conversion.convert import convert
 from nnapi_core.conversion.converted import Converted
-from nnapi_core.errors import Unsupported
+from nnapi_core.errors import PluginError, Unsupported
 from nnapi_core.nnapi.serialize import WeightTable, deserialize, serialize
-from nnapi_core.plugins.registry import Registry
+from nnapi_core.plugins.registry import Registry, installed_plugins
 from nnapi_core.testing.tolerances import tolerance
 
 
@@ -59,10 +59,8 @@ class _Wrapped(torch.nn.Module):
         return self.function(*args)
 
 
-@cache
-def _installed() -> Registry:
-    """Collected once: what is installed does not change while tests run."""
-    return Registry.collect()
+# By the code of a case's function: Hypothesis would shrink an error that no example is to blame for, for minutes.
+_failed: dict[tuple[Any, Registry | None], tuple[PluginError, TracebackType | None]] = {}
 
 
 def check_lowering(case: Case, *, registry: Registry | None = None) -> Outcome:
@@ -70,9 +68,22 @@ def check_lowering(case: Case, *, registry: Registry | None = None) -> Outcome:
 
     Returns the outcome: supported and right, or refused with reasons. Raises `AssertionError` for a wrong result, for
     bytes that do not read back, for a result that the runtime refuses, and for a lowering that failed
-    with anything but `Unsupported`.
+    with anything but `Unsupported`. Raises `PluginError` where a plugin is at fault, and then the same, at once, for
+    every other example of this test.
     """
     module = case.function
+    test = getattr(module, "__code__", type(module)), registry
+    if test not in _failed:
+        try:
+            return _checked(module, case, registry or installed_plugins())
+        except PluginError as error:
+            _failed[test] = error, error.__traceback__
+    # Always the same error, from the same place, or Hypothesis takes it for several.
+    error, where = _failed[test]
+    raise error.with_traceback(where)
+
+
+def _checked(module: Any, case: Case, registry: Registry) -> Outcome:
     if not isinstance(module, torch.nn.Module):
         module = _Wrapped(module)
     module = module.eval()
@@ -85,7 +96,7 @@ def check_lowering(case: Case, *, registry: Registry | None = None) -> Outcome:
             args,
             feature_level=case.feature_level,
             fallback="error",
-            registry=registry or _installed(),
+            registry=registry,
         )
     except Unsupported as refusal:
         reasons = tuple(str(refusal).splitlines()[1:]) or (str(refusal),)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import acme_nnapi  # noqa: F401  (registers the op)
+import acme_nnapi.squareplus  # noqa: F401  (registers the op)
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nnapi_core.testing import Case, check_lowering, tensors
@@ -12,6 +12,7 @@ from nnapi_core.testing import Case, check_lowering, tensors
 squareplus = torch.ops.acme.squareplus.default
 
 
+@settings(max_examples=10)
 @given(tensors(min_rank=1, max_rank=4), st.floats(0, 8))
 def test_is_right(x: torch.Tensor, b: float) -> None:
     # Below 0 the two terms of the sum almost cancel, and their rounding is what remains.
@@ -21,6 +22,7 @@ def test_is_right(x: torch.Tensor, b: float) -> None:
     assert outcome.supported, outcome.reasons
 
 
+@settings(max_examples=10)
 @given(tensors(max_rank=2))
 def test_sqrt_needs_level_29(x: torch.Tensor) -> None:
     outcome = check_lowering(Case(squareplus, (x,), feature_level=28))

@@ -44,9 +44,15 @@ def run(environment: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def test_is_found_by_the_command(environment: Path) -> None:
     done = run(environment, "-m", "nnapi_core.cli", "--plugins")
     assert done.returncode == 0, done.stderr
-    assert (
-        "acme:acme_nnapi (acme-nnapi 0.1.0): 1 overloads\n  acme.squareplus.default" in done.stdout
-    )
+    for line in (
+        "acme:acme_nnapi.squareplus (acme-nnapi 0.1.0): 1 overloads",
+        "  acme.squareplus.default",
+        "acme:acme_nnapi.larger (acme-nnapi 0.1.0): 1 overloads, 1 quantised operators",
+        "  quantised acme.larger.default",
+        "acme:acme_nnapi.passes (acme-nnapi 0.1.0): 2 passes",
+        "acme:acme_nnapi.report_notes (acme-nnapi 0.1.0): 1 report hook",
+    ):
+        assert line in done.stdout.splitlines()
 
 
 def test_can_be_left_out(environment: Path) -> None:
@@ -59,4 +65,4 @@ def test_its_own_tests_pass(environment: Path) -> None:
     tests = environment / "source" / "tests"
     done = run(environment, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tests))
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "3 passed" in done.stdout
+    assert "13 passed" in done.stdout

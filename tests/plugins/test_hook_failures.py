@@ -2,20 +2,42 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 import pytest
 import torch
 from attrs import evolve
+from hypothesis import given, settings
 
 from nnapi_core.conversion.convert import convert
-from nnapi_core.plugin import Context, Layout, Pass, Phase, Value, decomposition, lowering
+from nnapi_core.errors import PluginError
+from nnapi_core.plugin import (
+    Context,
+    FixedRange,
+    Layout,
+    Pass,
+    Phase,
+    QuantisedOperator,
+    Value,
+    decomposition,
+    lowering,
+    lowerings_of,
+)
 from nnapi_core.plugins.registry import Registry
-from tests.plugins.failing_plugins import ERRORS, TwoSteps, plugin, raises, refused
+from nnapi_core.testing import Case, check_lowering, tensors
+from tests.plugins.failing_plugins import ERRORS, TwoSteps, passing, plugin, raises, refused
 
 aten = torch.ops.aten
-HOOKS = ("nnapi_lowerings", "nnapi_decompositions", "nnapi_passes", "nnapi_report")
+HOOKS = (
+    "nnapi_lowerings",
+    "nnapi_decompositions",
+    "nnapi_passes",
+    "nnapi_quantised_operators",
+    "nnapi_report",
+)
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda one: type(one).__name__)
@@ -35,7 +57,7 @@ GIVEN: list[Any] = [None, 5, "text", b"bytes", {"a": 1}, [None], ["text"], [3, 4
 
 
 @pytest.mark.parametrize("given_back", GIVEN, ids=repr)
-@pytest.mark.parametrize("hook", HOOKS[:3])
+@pytest.mark.parametrize("hook", HOOKS[:4])
 def test_a_hook_that_returns_something_else(hook: str, given_back: Any) -> None:
     refused(plugin(hook, lambda: given_back), hook)
 
@@ -69,11 +91,118 @@ def test_a_claim_on_no_overload(overload: Any) -> None:
         """special_i0(Tensor self) -> Tensor"""
         return self
 
+    packet = overload is aten.special_i0
+    said = "torch.ops.aten.special_i0.default" if packet else "torch.ops.aten.NAME.default"
     record = lower.__nnapi_lowering__  # type: ignore[attr-defined]
-    refused(plugin("nnapi_lowerings", lambda: [record]), "torch.ops.aten.NAME.default")
+    refused(plugin("nnapi_lowerings", lambda: [record]), said)
     split = decomposition(overload)(lambda x: x)
     record = split.__nnapi_decomposition__  # type: ignore[attr-defined]
-    refused(plugin("nnapi_decompositions", lambda: [record]), "torch.ops.aten.NAME.default")
+    refused(plugin("nnapi_decompositions", lambda: [record]), said)
+    told = QuantisedOperator((overload,))
+    refused(plugin("nnapi_quantised_operators", lambda: [told]), said)
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        (QuantisedOperator((aten.erf.default,), "own"), "result='own'"),  # type: ignore[arg-type]
+        (QuantisedOperator((aten.erf.default,), FixedRange(0.0, 0)), "scale above 0"),
+        (QuantisedOperator((aten.erf.default,), FixedRange(0.1, 300)), "zero point in uint8"),
+        (QuantisedOperator((aten.erf.default,), tensors=("x",)), "no argument 'x'; it has self"),
+    ],
+)
+def test_a_quantised_operator_of_wrong_fields(told: QuantisedOperator, said: str) -> None:
+    refused(plugin("nnapi_quantised_operators", lambda: [told]), said)
+
+
+def test_the_quantiser_is_told_once() -> None:
+    told = [QuantisedOperator((aten.erf.default,)), QuantisedOperator((aten.erf.default,))]
+    refused(plugin("nnapi_quantised_operators", lambda: told), "aten.erf.default twice")
+
+
+FORGOTTEN = """
+import torch
+from nnapi_core.plugin import Layout, decomposition, hookimpl, lowering, lowerings_of
+
+@lowering(torch.ops.aten.special_i0.default, layout=Layout.ANY)
+def lower(nn, self):
+    \"\"\"special_i0(Tensor self) -> Tensor\"\"\"
+    return self
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("", "has no nnapi_lowerings"),
+        ("def nnapi_lowerings(): return lowerings_of(__name__)", "not marked with @hookimpl"),
+        ("@hookimpl\ndef nnapi_passes(): return []", "has no nnapi_lowerings"),
+        ("@hookimpl\ndef nnapi_lowerings(): return []", ""),
+        ("@hookimpl\ndef nnapi_lowerings(): return lowerings_of(__name__)", ""),
+        (
+            "@decomposition(torch.ops.aten.special_i1.default)\ndef split(x): return x\n"
+            "@hookimpl\ndef nnapi_lowerings(): return []",
+            "has no nnapi_decompositions",
+        ),
+    ],
+)
+def test_a_forgotten_hook(more: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = ModuleType("acme_forgets")
+    monkeypatch.setitem(sys.modules, "acme_forgets", module)
+    exec(FORGOTTEN + more, module.__dict__)
+    if said:
+        refused(module, "split" if "decomp" in said else "lower", said)
+        return
+    Registry.collect(extra=[module])
+
+
+def test_what_another_module_gives_is_not_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = ModuleType("acme_forgets")
+    monkeypatch.setitem(sys.modules, "acme_forgets", module)
+    exec(FORGOTTEN, module.__dict__)
+    gives = plugin("nnapi_lowerings", lambda: lowerings_of("acme_forgets"))
+    assert aten.special_i0.default in Registry.collect(extra=[module, gives]).lowerings
+
+
+@pytest.mark.parametrize("error", [True, False])
+def test_hypothesis_does_not_search_for_an_example_of_a_plugins_fault(error: bool) -> None:
+    calls = []
+
+    def rewrite(program: Any) -> None:
+        calls.append(program)
+        if error:
+            raise ZeroDivisionError("oops")
+
+    registry = Registry.collect(extra=[passing(Phase.GRAPH, rewrite)])
+
+    @settings(max_examples=5, database=None)
+    @given(tensors())
+    def test(x: torch.Tensor) -> None:
+        check_lowering(Case(lambda x: torch.relu(x), (x,)), registry=registry)
+
+    if not error:
+        test()
+        assert len(calls) > 1
+        return
+    with pytest.raises(PluginError, match="graph pass 'rewrite' raised ZeroDivisionError: oops"):
+        test()
+    assert len(calls) == 1
+
+
+def test_a_lowering_that_forgets_to_return() -> None:
+    @lowering(aten.special_i0.default, layout=Layout.ANY)
+    def lower(nn: Context, self: Value) -> None:
+        """special_i0(Tensor self) -> Tensor"""
+
+    record = lower.__nnapi_lowering__  # type: ignore[attr-defined]
+    registry = Registry.collect(extra=[plugin("nnapi_lowerings", lambda: [record])])
+
+    class Model(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.special.i0(x)
+
+    report = convert(Model(), (torch.ones(3),), registry=registry).report
+    assert "is a `return` missing?" in report.nodes[0].reason
 
 
 def test_a_lowering_without_a_layout_or_of_no_function() -> None:

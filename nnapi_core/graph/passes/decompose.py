@@ -111,11 +111,11 @@ def _inline(program: Program, node: Node, function: Callable[..., Any]) -> list[
         for key in ("stack_trace", "nn_module_stack"):
             one.meta[key] = node.meta.get(key)
         if one.op == "get_attr":
-            _hold(program, one)
+            hold_tensor(program, one)
     return new
 
 
-def _hold(program: Program, node: Node) -> None:
+def hold_tensor(program: Program, node: Node) -> None:
     """A tensor that the decomposition brings along is a constant."""
     tensor = program.attributes[str(node.target)]
     if isinstance(tensor, torch.Tensor):

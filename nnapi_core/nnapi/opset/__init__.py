@@ -194,6 +194,9 @@ class Opset:
         except KeyError:
             raise AttributeError(f"NNAPI has no operation {name}") from None
 
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *self._by_name})
+
     def __iter__(self) -> Iterator[OperationSpec]:
         return iter(self._by_name.values())
 

@@ -43,3 +43,8 @@ def test_form_is_found_by_operand_types() -> None:
     several = ops.CONCATENATION.form_for([tensor, tensor, tensor, number])
     assert several is not None
     assert [slot.name for slot in several] == ["input", "input", "input", "axis"]
+
+
+def test_operations_are_listed() -> None:
+    assert {spec.name for spec in ops} <= set(dir(ops))
+    assert all(hasattr(ops, name) for name in dir(ops))
