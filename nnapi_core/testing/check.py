@@ -79,8 +79,8 @@ def check_lowering(case: Case, *, registry: Registry | None = None) -> Outcome:
         except PluginError as error:
             _failed[test] = error, error.__traceback__
     # Always the same error, from the same place, or Hypothesis takes it for several.
-    error, where = _failed[test]
-    raise error.with_traceback(where)
+    failure, where = _failed[test]
+    raise failure.with_traceback(where)
 
 
 def _checked(module: Any, case: Case, registry: Registry) -> Outcome:
