@@ -24,17 +24,22 @@ if TYPE_CHECKING:
     from nnapi_core.quantisation.quantizer import NnapiQuantizer
     from nnapi_core.quantisation.training import finish_qat, prepare_qat
     from nnapi_core.quantisation.weight_only import quantize_weights
+    from nnapi_core.verification.verify import Culprit, OutputError, Verification, verify
+    from nnapi_core.verification.verify_artifact import verify_artifact
 
 __all__ = [
     "ConversionError",
     "Converted",
     "ConvertedMethods",
+    "Culprit",
     "DeviceProfile",
     "IslandRule",
     "NnapiQuantizer",
+    "OutputError",
     "Preset",
     "Strategy",
     "Unsupported",
+    "Verification",
     "__version__",
     "convert",
     "convert_methods",
@@ -44,6 +49,8 @@ __all__ = [
     "preset",
     "quantize",
     "quantize_weights",
+    "verify",
+    "verify_artifact",
 ]
 
 _LAZY = {
@@ -60,6 +67,8 @@ _LAZY = {
     **dict.fromkeys(("Preset", "preset"), "conversion.presets"),
     "IslandRule": "lowering.partition.group_nodes",
     "Strategy": "flexible.strategy",
+    **dict.fromkeys(("Culprit", "OutputError", "Verification", "verify"), "verification.verify"),
+    "verify_artifact": "verification.verify_artifact",
 }
 
 __version__: str

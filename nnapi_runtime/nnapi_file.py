@@ -11,6 +11,7 @@ from os import PathLike
 from typing import Any
 
 from nnapi_runtime import _loader
+from nnapi_runtime.errors import ModelError
 from nnapi_runtime.tensors import Array
 
 
@@ -32,7 +33,13 @@ class NnapiFile:
 
 def read_file(path: str | PathLike[str]) -> NnapiFile:
     """Raises `ModelError`, which names the file, what is wrong with it, and where."""
-    artifact = _loader.read_artifact(os.fspath(path))
+    try:
+        artifact = _loader.read_artifact(os.fspath(path))
+    except ModelError as error:
+        advice = _other_format(path)
+        if not advice:
+            raise
+        raise ModelError(f"{os.fspath(path)} {advice}") from error
     return NnapiFile(artifact.models, artifact.weights, artifact.programs, artifact)
 
 
@@ -45,3 +52,23 @@ def shapes_at(
     """
     artifact = _loader.artifact_of_parts(json.dumps(manifest), {}, [], [], "the model")
     return artifact.shapes_at(dict(sizes))
+
+
+def _other_format(path: str | PathLike[str]) -> str:
+    """What to do with a file of torch's or ONNX's that was taken for one of ours; empty for others."""
+    suffix = os.path.splitext(os.fspath(path))[1]
+    try:
+        with open(path, "rb") as file:
+            is_zip = file.read(4) == b"PK\x03\x04"
+    except OSError:
+        return ""
+    if is_zip and suffix == ".pt2":
+        return "is an exported program, not yet converted: nnapi-convert FILE.pt2 -o FILE.nnapi"
+    if is_zip and suffix in (".pt", ".ptl"):
+        return (
+            "is a TorchScript file; one that was converted is for stock PyTorch (torch.jit.load, nnapi-convert bench), "
+            "and this session loads a .nnapi file: save the conversion as .nnapi as well"
+        )
+    if suffix == ".onnx":
+        return "is an ONNX file; a PyTorch model is converted: nnapi_core.convert(module, example_args)"
+    return ""

@@ -12,6 +12,7 @@ from nnapi_core.artifact.manifest_pieces import every_piece
 from nnapi_core.artifact.printable import printable
 from nnapi_core.artifact.read_artifact import read_artifact
 from nnapi_core.errors import ArtifactError
+from nnapi_core.nnapi.constant import Array
 from nnapi_core.nnapi.model import Model
 from nnapi_core.nnapi.model_text import model_totals, operation_lines
 from nnapi_core.nnapi.serialize import deserialize
@@ -19,14 +20,16 @@ from nnapi_core.nnapi.serialize import deserialize
 
 def describe(path: str | PathLike[str]) -> str:
     """Operands, operations, weights and feature level. Raises `ArtifactError` for a file that is no artifact."""
+    check_is_artifact(path, "inspect")
+    return _describe_nnapi(path) if Path(path).suffix == ".nnapi" else _describe_torchscript(path)
+
+
+def check_is_artifact(path: str | PathLike[str], command: str) -> None:
+    """By its name; raises `ArtifactError` for one that is not there, too."""
     if not Path(path).is_file():
         raise ArtifactError(f"{path}: there is no such file")
-    match Path(path).suffix:
-        case ".nnapi":
-            return _describe_nnapi(path)
-        case ".pt" | ".ptl":
-            return _describe_torchscript(path)
-    raise ArtifactError(f"{path}: inspect reads .nnapi, .ptl and .pt")
+    if Path(path).suffix not in (".nnapi", ".pt", ".ptl"):
+        raise ArtifactError(f"{path}: {command} reads .nnapi, .ptl and .pt")
 
 
 def _describe_nnapi(path: str | PathLike[str]) -> str:
@@ -49,11 +52,7 @@ def _describe_nnapi(path: str | PathLike[str]) -> str:
 
 
 def _manifest(manifest: dict[str, Any], models: Mapping[str, Model]) -> list[str]:
-    lines = []
-    for role in ("inputs", "outputs"):
-        lines += [f"  {role[:-1]} {one}" for one in map(_described, manifest[role])]
-    lines += [f"  state {_described(one)}" for one in manifest.get("state", ())]
-    lines += [f"  size {_size(one)}" for one in manifest.get("sizes", ())]
+    lines = [f"  {line}" for line in signature_texts(manifest)]
     variants = manifest.get("variants", ())
     for variant in variants:
         ranges = ", ".join(
@@ -70,6 +69,24 @@ def _manifest(manifest: dict[str, Any], models: Mapping[str, Model]) -> list[str
         else:
             lines += [f"{piece['program']}: torch, {piece['inputs']} → {piece['outputs']}"]
     return lines
+
+
+def signature_texts(manifest: dict[str, Any]) -> list[str]:
+    """Inputs, outputs, states and free sizes of a manifest, a line each; integers with their scales."""
+    quants = {
+        border["value"]: f", scale {border['scale']:.6g}, zero point {border['zero_point']}"
+        for piece in every_piece(manifest["stages"])
+        if piece["kind"] == "nnapi"
+        for border in (*piece["inputs"], *piece["outputs"])
+        if border["scale"]
+    }
+    lines = []
+    for role in ("inputs", "outputs"):
+        lines += [
+            f"{role[:-1]} {_described(one)}{quants.get(one['name'], '')}" for one in manifest[role]
+        ]
+    lines += [f"state {_described(one)}" for one in manifest.get("state", ())]
+    return lines + [f"size {_size(one)}" for one in manifest.get("sizes", ())]
 
 
 def _range(least: int, most: int | None) -> str:
@@ -93,35 +110,71 @@ def _described(entry: dict[str, Any]) -> str:
 
 
 def _describe_torchscript(path: str | PathLike[str]) -> str:
-    import torch
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            module = torch.jit.load(str(path))  # type: ignore[no-untyped-call]
-        except Exception as error:
-            raise ArtifactError(f"{path} is not a TorchScript file: {error}") from error
+    module = opened_torchscript(path)
     lines = [f"{path}: TorchScript for stock PyTorch"]
-    lines += [f"  method {printable(str(one))}" for one in getattr(module, "method_names", ())]
-    lines += [f"  state {printable(str(one))}" for one in getattr(module, "state_names", ())]
+    lines += [f"  {printable(line)}" for line in signature_of_stock(module)]
     header = len(lines)
-    try:
-        for name, stage in module.named_children():
-            lines += map(printable, _stock_module(name, stage))
-    except (AttributeError, TypeError, ValueError, RuntimeError) as error:
-        raise ArtifactError(
-            f"{path} was not written by nnapi-convert, or is damaged: {error}"
-        ) from error
+    names = [name for name, _ in module.named_children()]
+    for name, found in zip(names, stock_models(path, module), strict=True):
+        lines += map(printable, [f"{name}: torch"] if found is None else _stock_piece(name, *found))
     if len(lines) == header:
         raise ArtifactError(f"{path} holds no NNAPI model")
     return "\n".join(lines)
 
 
-def _stock_module(name: str, stage: Any) -> list[str]:
-    if not hasattr(stage, "words"):
-        return [f"{name}: torch"]
-    weights = [weight.numpy() for weight in stage.weights]
-    model = deserialize(stage.words.numpy().tobytes(), weights)
+def opened_torchscript(path: str | PathLike[str]) -> Any:
+    """Raises `ArtifactError` for what is no TorchScript file."""
+    import torch
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return torch.jit.load(str(path))  # type: ignore[no-untyped-call]
+        except Exception as error:
+            raise ArtifactError(f"{path} is not a TorchScript file: {error}") from error
+
+
+def signature_of_stock(module: Any) -> list[str]:
+    """Methods, inputs (at the sizes of the example), and states, a line each; of results a file says nothing."""
+    methods = getattr(module, "method_names", ())
+    lines = []
+    for method in methods or ("",):
+        own = f"{method}_" if method else ""
+        if method:
+            lines.append(f"method {method}")
+        shapes = getattr(module, f"{own}example_shapes", ())
+        dtypes = getattr(module, f"{own}example_dtypes", ())
+        lines += [
+            f"input {place}: {dtype} ({', '.join(map(str, shape))})"
+            for place, (shape, dtype) in enumerate(zip(shapes, dtypes, strict=False))
+        ]
+        schema = getattr(getattr(module, method or "forward", None), "schema", None)
+        if schema is not None:
+            lines.append(f"output {', '.join(str(one.type) for one in schema.returns)}")
+    return lines + [f"state {one}" for one in getattr(module, "state_names", ())]
+
+
+def stock_models(path: str | PathLike[str], module: Any) -> list[tuple[Model, list[Array]] | None]:
+    """Of each piece its NNAPI model and that one's weights; None of one that is torch's.
+
+    Raises `ArtifactError` for what was not written by this package.
+    """
+    found: list[tuple[Model, list[Array]] | None] = []
+    try:
+        for _, stage in module.named_children():
+            if not hasattr(stage, "words"):
+                found.append(None)
+                continue
+            weights = [weight.numpy() for weight in stage.weights]
+            found.append((deserialize(stage.words.numpy().tobytes(), weights), weights))
+    except (AttributeError, TypeError, ValueError, RuntimeError) as error:
+        raise ArtifactError(
+            f"{path} was not written by nnapi-convert, or is damaged: {error}"
+        ) from error
+    return found
+
+
+def _stock_piece(name: str, model: Model, weights: list[Array]) -> list[str]:
     size = sum(weight.nbytes for weight in weights) / 1e6
     totals = f"{model_totals(model)}, {len(weights)} weights, {size:.2f} MB"
     return [f"{name}: {totals}", *operation_lines(model)]

@@ -1,6 +1,7 @@
 """``nnapi-convert``: convert, explain, inspect and bench from a terminal.
 
-Exit 0: done. 1: refused, with every reason printed. 2: wrong usage. 3: less is on NNAPI than ``--min-share`` asks.
+Exit 0: done. 1: refused, with every reason printed. 2: wrong usage. 3: less is on NNAPI than ``--min-share`` asks,
+or two artifacts differ for ``diff --exit-code``.
 """
 
 from __future__ import annotations
@@ -10,19 +11,21 @@ import sys
 from collections.abc import Sequence
 
 from nnapi_core.cli.arguments import parse
+from nnapi_core.cli.complete import complete
 from nnapi_core.cli.print_text import complain, prepare_streams
 from nnapi_core.errors import ConversionError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command, and returns the exit code."""
+    complete()
     prepare_streams()
     options = parse(list(sys.argv[1:] if argv is None else argv))
     # Imported here: `--help` and wrong usage need no torch.
     from nnapi_core.cli import commands
 
     try:
-        code = int(getattr(commands, options.command)(options))
+        code = int(getattr(commands, options.command.replace("-", "_"))(options))
         sys.stdout.flush()
         return code
     except commands.ShareError as error:

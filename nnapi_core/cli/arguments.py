@@ -8,18 +8,23 @@ from functools import partial
 from typing import Any
 
 import nnapi_core
+from nnapi_core.cli.artifact_arguments import (
+    TRUST,
+    at_least_one,
+    bench_parser,
+    diff_parser,
+    inspect_parser,
+    run_parser,
+)
 from nnapi_core.cli.data_arguments import evaluate_parser, quantize_parser
 from nnapi_core.cli.free_dims import free_dim, size_values
 from nnapi_core.cli.input_specs import input_spec, method_spec
-from nnapi_core.cli.session_options import add_session_options
 from nnapi_core.nnapi.android_versions import ANDROID_LEVELS
 
 _LEVELS = (27, 28, 29, 30, 31, 1000006, 1000007, 1000008)
-COMMANDS = ("convert", "explain", "inspect", "run", "bench", "plugins", "quantize", "evaluate")
-_TRUST = """\
-A .pt2, .pt or .ptl file is a program, as Python is: it is run where it is opened. Open only what
-you trust. A .nnapi file is data. See SECURITY.md.
-"""
+COMMANDS = (
+    "convert", "explain", "verify", "inspect", "diff", "run", "bench", "plugins", "new-plugin", "quantize", "evaluate",
+)  # fmt: skip
 _EPILOG = f"""\
 MODEL is one of
   file.pt2                    an exported program
@@ -29,15 +34,18 @@ MODEL is one of
 
 Exit codes: 0 done, 1 refused, 2 wrong usage, 3 less is on NNAPI than --min-share asks.
 
-{_TRUST}"""
+{TRUST}"""
 
 _COMMANDS = """commands:
   nnapi-convert [convert] MODEL -o OUT   convert a model, and write it
   nnapi-convert explain MODEL            which node runs where, and why not on NNAPI
+  nnapi-convert verify FILE MODEL        an artifact beside the model that it was made from
   nnapi-convert inspect FILE             what an artifact holds
+  nnapi-convert diff A B                 what two artifacts differ in
   nnapi-convert run FILE                 one run of an artifact on this machine: results, and what ran where
   nnapi-convert bench FILE               latency of an artifact on this machine
   nnapi-convert plugins                  the plugins, and what they lower
+  nnapi-convert new-plugin NAME          write a package for a plugin: operator, test, CI
   nnapi-convert quantize MODEL -o OUT    calibrate a float model for 8-bit integers
   nnapi-convert evaluate FILE...         a metric of models over a data set
 Each has --help.
@@ -58,8 +66,8 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         _check_methods(_convert_parser, options)
     else:
         options = _PARSERS[command]().parse_args(argv[1:])
-        if command == "explain":
-            _check_methods(_explain_parser, options)
+        if command in ("explain", "verify"):
+            _check_methods(_PARSERS[command], options)
         if command == "bench" and (options.picture or options.report):
             options.profile = True
     options.command = command
@@ -73,12 +81,20 @@ def _check_methods(
     if not getattr(options, "method", None):
         return
     for name in ("input", "dynamic", "sizes", "quantized_io"):
-        if getattr(options, name):
+        if getattr(options, name, None):
             said = name.replace("_", "-")
             parser().error(f"--{said} goes not with --method, which has the inputs of each method")
 
 
-def _blocked_option(parser: argparse.ArgumentParser) -> None:
+def _plugin_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--plugin-file",
+        dest="plugin_files",
+        action="append",
+        default=[],
+        metavar="FILE.py",
+        help="a plugin that is not installed; repeat for several. It is a program; run only what you trust",
+    )
     parser.add_argument(
         "-p",
         dest="blocked",
@@ -90,7 +106,7 @@ def _blocked_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _model_options(parser: argparse.ArgumentParser) -> None:
+def _input_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--input",
         action="append",
@@ -109,6 +125,10 @@ def _model_options(parser: argparse.ArgumentParser) -> None:
         "--method decode=step:1x1:int64+1x512. Repeat for several, which share weights and state, or for another size "
         "of one. Without inputs: those that the callable returns, (module, {NAME: example_args})",
     )
+
+
+def _model_options(parser: argparse.ArgumentParser) -> None:
+    _input_options(parser)
     parser.add_argument(
         "--dynamic",
         action="append",
@@ -138,7 +158,7 @@ def _model_options(parser: argparse.ArgumentParser) -> None:
         metavar="PERCENT",
         help="exit with 3, and write nothing, where fewer of the nodes that run are on NNAPI",
     )
-    _blocked_option(parser)
+    _plugin_options(parser)
     parser.add_argument(
         "--quantized-io",
         action="store_true",
@@ -164,13 +184,13 @@ def _model_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--min-island",
-        type=_at_least_one,
+        type=at_least_one,
         default=2,
         metavar="N",
         help="NNAPI pieces of fewer nodes and no multiply-accumulates go back to the CPU (default 2)",
     )
     parser.add_argument(
-        "--max-pieces", type=_at_least_one, metavar="N", help="at most so many NNAPI pieces"
+        "--max-pieces", type=at_least_one, metavar="N", help="at most so many NNAPI pieces"
     )
 
 
@@ -210,7 +230,7 @@ def _convert_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="nnapi-convert",
         usage="nnapi-convert [convert] MODEL -o OUT [options]\n"
-        "       nnapi-convert explain|inspect|run|bench|plugins|quantize|evaluate ...",
+        f"       nnapi-convert {'|'.join(COMMANDS[1:])} ...",
         description=f"Convert a PyTorch model to Android NNAPI.\n\n{_COMMANDS}",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -268,7 +288,62 @@ def _plugins_parser() -> argparse.ArgumentParser:
         description="List the plugins: what they lower, decompose and rewrite.",
     )
     parser.add_argument("--json", action="store_true", help="as JSON, with a schema version")
-    _blocked_option(parser)
+    _plugin_options(parser)
+    return parser
+
+
+def _verify_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="nnapi-convert verify",
+        description="Run an artifact here, and compare it with the model that it was made from. Exit code 1 where it "
+        "differs.",
+        epilog=TRUST,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("file", metavar="FILE", help=".nnapi, .ptl or .pt")
+    parser.add_argument(
+        "model",
+        metavar="MODEL",
+        help="as of convert: file.pt2, file.pt, module:callable or path/file.py:callable",
+    )
+    _input_options(parser)
+    parser.add_argument(
+        "--calls",
+        type=at_least_one,
+        default=1,
+        metavar="N",
+        help="calls, one after the other, of a model that keeps state (default 1)",
+    )
+    parser.add_argument(
+        "--limit",
+        type=_positive,
+        metavar="X",
+        help="on the largest difference over the largest value (default: 1e-4; 2/255 with integers, 1e-2 with float16)",
+    )
+    parser.add_argument("--json", action="store_true", help="as JSON, with a schema version")
+    _plugin_options(parser)
+    return parser
+
+
+def _positive(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
+    return number
+
+
+def _new_plugin_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="nnapi-convert new-plugin",
+        description="Write a package for a plugin: an operator with its lowering, its test, and a CI workflow.",
+    )
+    parser.add_argument("name", metavar="NAME", help="of the plugin: acme")
+    parser.add_argument(
+        "-o", "--output", metavar="FOLDER", help="new or empty (default: NAME-nnapi)"
+    )
     return parser
 
 
@@ -276,7 +351,7 @@ def _explain_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="nnapi-convert explain",
         description="Say which node would run where, and why not on NNAPI. Writes no artifact.",
-        epilog=_TRUST,
+        epilog=TRUST,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("model", metavar="MODEL")
@@ -286,89 +361,29 @@ def _explain_parser() -> argparse.ArgumentParser:
         metavar="OUT",
         help="as a file of this name would hold it (.nnapi, .ptl, .pt); nothing is written",
     )
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="the report as JSON, with a schema version, and nothing else",
+    )
     _model_options(parser)
     return parser
 
 
-def _inspect_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="nnapi-convert inspect",
-        description="Say what an artifact holds: operands, operations, weights, feature level.",
-        epilog=_TRUST,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("file", metavar="FILE", help=".nnapi, .ptl or .pt")
-    parser.add_argument(
-        "--report", metavar="OUT", help="the graph of a .nnapi file, as .html or .json"
-    )
-    parser.add_argument(
-        "--graph", metavar="OUT.json", help="the graph of a .nnapi file for Model Explorer"
-    )
-    return parser
-
-
-def _run_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="nnapi-convert run",
-        description="Run an artifact once on this machine: what it gives, and what ran where and why.",
-    )
-    parser.add_argument("file", metavar="FILE", help=".nnapi")
-    parser.add_argument(
-        "--input",
-        action="append",
-        default=[],
-        metavar="FILE.npy",
-        help="an input, in order; repeat for several (default: random numbers, the same each time)",
-    )
-    parser.add_argument("-o", "--output", metavar="FILE.npz", help="write the results, by name")
-    parser.add_argument("--method", metavar="NAME", help="of a file of several methods")
-    parser.add_argument("--threads", type=_at_least_one, metavar="N", help="default: all cores")
-    add_session_options(parser)
-    return parser
-
-
-def _bench_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="nnapi-convert bench",
-        description="Latency of an artifact on this machine.",
-        epilog=_TRUST,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("file", metavar="FILE", help=".nnapi, .ptl or .pt")
-    parser.add_argument("--warmup", type=_at_least_one, default=5, metavar="N")
-    parser.add_argument("--runs", type=_at_least_one, default=30, metavar="N")
-    parser.add_argument("--threads", type=_at_least_one, metavar="N", help="default: all cores")
-    parser.add_argument(
-        "--method", metavar="NAME", help="of a file of several methods; default: each of them"
-    )
-    parser.add_argument(
-        "--profile",
-        action="store_true",
-        help="time, GFLOP/s and share of this machine's peak by operation (.nnapi)",
-    )
-    parser.add_argument("--picture", metavar="FILE.svg", help="the profile as a picture")
-    parser.add_argument(
-        "--report",
-        metavar="FILE",
-        help="the graph with the time of each operation, as .html or .json (.nnapi)",
-    )
-    add_session_options(parser)
-    return parser
-
-
-def _at_least_one(text: str) -> int:
-    number = int(text)
-    if not 1 <= number < 2**31:
-        raise argparse.ArgumentTypeError(f"{number} is not at least 1 and below 2^31")
-    return number
+def all_parsers() -> dict[str, Callable[[], argparse.ArgumentParser]]:
+    """By command, what makes its parser."""
+    return {"convert": _convert_parser, **_PARSERS}
 
 
 _PARSERS: dict[str, Callable[[], argparse.ArgumentParser]] = {
     "explain": _explain_parser,
-    "inspect": _inspect_parser,
-    "run": _run_parser,
-    "bench": _bench_parser,
+    "verify": _verify_parser,
+    "inspect": inspect_parser,
+    "diff": diff_parser,
+    "run": run_parser,
+    "bench": bench_parser,
     "plugins": _plugins_parser,
+    "new-plugin": _new_plugin_parser,
     "quantize": partial(quantize_parser, feature_level),
     "evaluate": evaluate_parser,
 }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-import warnings
 from argparse import Namespace
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 
 import nnapi_runtime
 from nnapi_core.artifact.atomic_write import check_writable, written_whole
+from nnapi_core.artifact.inspect_text import opened_torchscript
 from nnapi_core.artifact.read_artifact import read_artifact
 from nnapi_core.cli.artifact_page import artifact_report, check_report_name
 from nnapi_core.cli.profile import profile_rows, profile_text
@@ -21,6 +21,7 @@ from nnapi_core.cli.profile_svg import profile_svg
 from nnapi_core.cli.progress import working
 from nnapi_core.cli.session_options import opened
 from nnapi_core.errors import ArtifactError, ConversionError
+from nnapi_core.verification.verify_artifact import load_library_for_stock
 from nnapi_runtime._loader import Cost
 from nnapi_runtime.input_tree import InputTree
 from nnapi_runtime.machine import Machine
@@ -142,19 +143,12 @@ def _profile(measure: Callable[[], list[Cost]], options: Namespace, method: str)
 
 def _stock(path: str, threads: int | None) -> Any:
     """A TorchScript artifact as a module, with our library loaded the way stock PyTorch finds one."""
-    import ctypes
-
     import torch
 
-    ctypes.CDLL(str(nnapi_runtime.host_library()), mode=ctypes.RTLD_GLOBAL)
+    load_library_for_stock()
     if threads is not None:
         torch.set_num_threads(threads)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            return torch.jit.load(path)  # type: ignore[no-untyped-call]
-        except Exception as error:
-            raise ArtifactError(f"{path} is not a TorchScript file: {error}") from error
+    return opened_torchscript(path)
 
 
 def _stock_run(module: Any, path: str, method: str) -> Callable[[], Any]:

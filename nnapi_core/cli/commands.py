@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,19 +10,23 @@ from typing import Any
 
 from nnapi_core.artifact.artifact_graph import pictures
 from nnapi_core.artifact.atomic_write import check_writable, written_whole
+from nnapi_core.artifact.compare_artifacts import as_json, compare, compare_text
 from nnapi_core.artifact.inspect_text import describe
 from nnapi_core.artifact.model_explorer import model_explorer_json
 from nnapi_core.cli.artifact_page import artifact_report, check_report_name
 from nnapi_core.cli.bench import bench_file
 from nnapi_core.cli.convert_methods import MethodSource, load_methods, verify_methods
 from nnapi_core.cli.dynamic_sizes import dynamic_shapes
-from nnapi_core.cli.list_plugins import described_plugins, plugins_json, plugins_text
 from nnapi_core.cli.model_source import Source, load_model
+from nnapi_core.cli.plugins.list_plugins import described_plugins, plugins_json, plugins_text
+from nnapi_core.cli.plugins.new_plugin import write_plugin
+from nnapi_core.cli.plugins.plugin_files import registry_of
 from nnapi_core.cli.print_text import complain, say
 from nnapi_core.cli.progress import working
 from nnapi_core.cli.quantize_and_evaluate import evaluate, quantize
 from nnapi_core.cli.report_terminal import show_explanation, show_summary, show_verification
 from nnapi_core.cli.run import run_file
+from nnapi_core.cli.verify_file import verify_file
 from nnapi_core.conversion.convert import convert as convert_module
 from nnapi_core.conversion.convert_methods import convert_methods
 from nnapi_core.conversion.converted import Converted, moved_to_torch, torch_nodes
@@ -31,9 +36,9 @@ from nnapi_core.conversion.presets import preset
 from nnapi_core.errors import ConversionError
 from nnapi_core.lowering.partition.group_nodes import IslandRule
 from nnapi_core.nnapi.device_profile import DeviceProfile
-from nnapi_core.plugins.registry import Registry
 from nnapi_core.report.report import Report
-from nnapi_core.verification.verify import Verification, verify
+from nnapi_core.verification.verify import Verification
+from nnapi_core.verification.verify import verify as verify_conversion
 from nnapi_runtime import NnapiError as RuntimeFailure
 
 __all__ = [
@@ -41,12 +46,15 @@ __all__ = [
     "ShareError",
     "bench",
     "convert",
+    "diff",
     "evaluate",
     "explain",
     "inspect",
+    "new_plugin",
     "plugins",
     "quantize",
     "run",
+    "verify",
 ]
 
 
@@ -67,7 +75,7 @@ def convert(options: Namespace) -> int:
         )
     check_writable(options.output)
     check_report_name(options.report)
-    registry = Registry.collect(blocked=options.blocked)
+    registry = registry_of(options)
     with working("reading the model"):
         source = _source(options)
     with working("converting") as steps:
@@ -159,7 +167,7 @@ def _verified(
         if isinstance(held, Converted):
             assert isinstance(source, Source)
             expected, *later = source.run(rounds)
-            result = verify(
+            result = verify_conversion(
                 held,
                 source.args,
                 expected,
@@ -211,7 +219,7 @@ def explain(options: Namespace) -> int:
     if options.output is not None:
         _check_artifact_name(options.output)
     check_report_name(options.report)
-    registry = Registry.collect(blocked=options.blocked)
+    registry = registry_of(options)
     with working("reading the model"):
         source = _source(options)
     with working("asking every plugin"):
@@ -232,7 +240,10 @@ def explain(options: Namespace) -> int:
             report = converted.report
     if options.output is not None:
         report = _held(converted, options.output).report
-    show_explanation(report)
+    if options.json:
+        say(report.to_json())
+    else:
+        show_explanation(report)
     _write_report(report, options.report)
     _check_share(report, options.min_share)
     return 0
@@ -264,8 +275,31 @@ def bench(options: Namespace) -> int:
 
 
 def plugins(options: Namespace) -> int:
-    listed = described_plugins(Registry.collect(blocked=options.blocked))
+    listed = described_plugins(registry_of(options))
     say(plugins_json(listed) if options.json else plugins_text(listed))
+    return 0
+
+
+def verify(options: Namespace) -> int:
+    registry_of(options)  # operators of plugins are known to torch once these are imported
+    if not verify_file(options):
+        raise ConversionError(f"{options.file} differs from {options.model}")
+    return 0
+
+
+def diff(options: Namespace) -> int:
+    found = compare(options.a, options.b)
+    if options.json:
+        say(json.dumps(as_json(options.a, options.b, found), indent=1))
+    else:
+        say(compare_text(options.a, options.b, found))
+    return 3 if found and options.exit_code else 0
+
+
+def new_plugin(options: Namespace) -> int:
+    written = write_plugin(options.name, options.output)
+    for one in written:
+        say(f"wrote {one}")
     return 0
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +14,7 @@ from attrs import field, frozen
 from torch.export import ExportedProgram
 
 from nnapi_core.cli.input_specs import InputSpec
-from nnapi_core.cli.users_modules import import_from_here, look_here_last, module_name
+from nnapi_core.cli.users_modules import import_file, import_from_here
 from nnapi_core.errors import ConversionError
 from nnapi_core.graph.export.export_torchscript import read_torchscript
 from nnapi_core.graph.export.run_without_side_effects import apart
@@ -230,7 +228,9 @@ def _made(where: str, name: str) -> tuple[Any, Any, Mapping[str, Any]]:
 def _import(where: str) -> Any:
     try:
         if where.endswith(".py"):
-            return _import_file(Path(where))
+            if not Path(where).is_file():
+                raise ConversionError(f"{where}: there is no such file")
+            return import_file(Path(where))
         return import_from_here(where)
     except ConversionError:
         raise
@@ -238,15 +238,3 @@ def _import(where: str) -> Any:
         raise ConversionError(
             f"{where} cannot be imported: {type(error).__name__}: {error}"
         ) from error
-
-
-def _import_file(path: Path) -> Any:
-    if not path.is_file():
-        raise ConversionError(f"{path}: there is no such file")
-    look_here_last(path.resolve().parent)
-    spec = importlib.util.spec_from_file_location(module_name(path), path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module

@@ -11,6 +11,9 @@ from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from types import ModuleType
 
+# By their real paths.
+_kept: dict[str, ModuleType] = {}
+
 
 def look_here_last(folder: Path) -> None:
     """Modules in ``folder`` can be imported, after all others of their names."""
@@ -27,6 +30,22 @@ def module_name(path: Path) -> str:
     if is_free or (origin is not None and os.path.realpath(origin) == os.path.realpath(path)):
         return name
     return f"nnapi_model_{name}"
+
+
+def import_file(path: Path, *, keep: bool = False) -> ModuleType:
+    """The module of a file, run anew unless it was imported to be kept. Raises what its code raises."""
+    real = os.path.realpath(path)
+    if real in _kept:
+        return _kept[real]
+    look_here_last(path.resolve().parent)
+    spec = importlib.util.spec_from_file_location(module_name(path), path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    if keep:
+        _kept[real] = module
+    return module
 
 
 def _origin(name: str) -> str | None:

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Any
 
 from nnapi_core.nnapi.model import Model
+from nnapi_core.nnapi.types import ChannelQuant, OperandType
 
 
 def model_totals(model: Model) -> str:
@@ -24,7 +25,7 @@ def operation_lines(model: Model, origins: list[dict[str, str]] | None = None) -
         given = ", ".join(
             f"{name}={_operand(operand)}" for name, operand in zip(names, operands, strict=True)
         )
-        results = ", ".join(str(model.operands[one].type) for one in operation.outputs)
+        results = ", ".join(_type(model.operands[one].type) for one in operation.outputs)
         origin = f"  # {origins[index]['node']} {origins[index]['source']}" if origins else ""
         lines.append(f"  {index:4} {operation.spec.name}({given}) → {results}{origin}")
     return lines
@@ -37,4 +38,15 @@ def _operand(operand: Any) -> str:
         return f"model of {len(operand.submodel.operations)} operations"
     if operand.constant is not None and operand.constant.nbytes <= 16:
         return str(operand.constant.array().tolist())
-    return f"{'const ' if operand.constant is not None else ''}{operand.type}"
+    return f"{'const ' if operand.constant is not None else ''}{_type(operand.type)}"
+
+
+def _type(type: OperandType) -> str:
+    """With scales and zero points, and nothing else of a quantisation where there is none."""
+    quant = type.quant
+    if isinstance(quant, ChannelQuant):
+        low, high = min(quant.scales), max(quant.scales)
+        return f"{type} scales {low:.6g} to {high:.6g} along {quant.dim}"
+    if quant is None:
+        return str(type)
+    return f"{type} scale {quant.scale:.6g} zero point {quant.zero_point}"

@@ -12,6 +12,7 @@ import pluggy
 
 from nnapi_core.errors import PluginError
 from nnapi_core.plugins import hookspecs
+from nnapi_core.plugins.contributions import marked_in
 
 GROUP = "nnapi"
 
@@ -44,6 +45,12 @@ def plugin_manager(
         if not manager.is_registered(module):
             _register(manager, module, module.__name__)
     return manager
+
+
+def implements_a_hook(module: ModuleType) -> bool:
+    """Has it got a function that is marked with ``hookimpl``, or what is to be given by one?"""
+    marks = f"{hookspecs.PROJECT}_impl"
+    return bool(marked_in(module)) or any(hasattr(one, marks) for one in vars(module).values())
 
 
 def _register(manager: pluggy.PluginManager, module: ModuleType, name: str) -> None:

@@ -9,6 +9,8 @@ from attrs import asdict, define
 from nnapi_core.report.html import to_html
 from nnapi_core.report.rows import Rows
 
+SCHEMA_VERSION = 1
+
 
 @define
 class Report(Rows):
@@ -21,7 +23,8 @@ class Report(Rows):
             "crossings": self.crossings,
             "reasons": self.reasons,
         }
-        return json.dumps({**asdict(self), **totals}, indent=1)
+        document = {"schema_version": SCHEMA_VERSION, **asdict(self), **totals}
+        return json.dumps(document, indent=1)
 
     def to_html(self) -> str:
         """One self-contained page."""

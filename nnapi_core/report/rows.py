@@ -132,7 +132,7 @@ class Rows:
         return dict(Counter(row.reason_code for row in self.refused()).most_common())
 
     def add_errors(self, errors: Mapping[str, tuple[float, float]]) -> None:
-        """By node, what `nnapi_core.verify.verify` found: the error of its value, and what it adds to it."""
+        """By node, what `nnapi_core.verify` found: the error of its value, and what it adds to it."""
         self.nodes = [
             evolve(row, error=errors[row.name][0], own_error=errors[row.name][1])
             if row.name in errors

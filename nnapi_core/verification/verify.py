@@ -95,10 +95,8 @@ def verify(
     tensors = as_integers(program, program.user_inputs, converted.tensors_of(args, kwargs))
     every_wanted = [_wanted(program, one) for one in (expected, *steps)]
     relaxed = bool(converted.parts.manifest["relaxed"])
-    halves = [one for one in every_wanted[0] if torch.is_tensor(one) and one.dtype is torch.float16]
     if limit is None:
-        quantised = 2 / 255 if program.quants else 1e-4
-        limit = 1e-2 if halves or relaxed else quantised
+        limit = default_limit(bool(program.quants), relaxed, every_wanted[0])
     calls = _errors_of_calls(converted, tensors, every_wanted)
     worst = [max(column, key=lambda one: one.relative) for column in zip(*calls, strict=True)]
     result = Verification(tuple(worst), limit, from_float=_from_float(program))
@@ -121,6 +119,14 @@ def verify(
     if result.passed:
         return result
     return evolve(result, culprit=_culprit(converted, found, wanted, limit))
+
+
+def default_limit(quantised: bool, relaxed: bool, expected: Sequence[Any]) -> float:
+    """On the relative error of a result, by what a model computes in."""
+    halves = any(torch.is_tensor(one) and one.dtype is torch.float16 for one in expected)
+    if halves or relaxed:
+        return 1e-2
+    return 2 / 255 if quantised else 1e-4
 
 
 def _wanted(program: Program, expected: Any) -> list[Any]:

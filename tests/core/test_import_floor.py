@@ -36,7 +36,6 @@ FLOORS = [
     {"report"},
     {"quantisation", "conversion"},
     {"verification"},
-    {"verify"},
     {"", "cli", "testing"},
     {"__main__"},
 ]
