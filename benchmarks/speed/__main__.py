@@ -23,7 +23,7 @@ from benchmarks.speed.race import Heat, race
 from benchmarks.speed.results import Results, processor, today
 from benchmarks.speed.table import markdown
 from nnapi_core.artifact.read_artifact import read_artifact
-from nnapi_core.cli.profile import works_of
+from nnapi_core.report.profile import works_of
 from nnapi_runtime import _loader
 from nnapi_runtime.machine import Machine
 

@@ -10,10 +10,10 @@ from attrs import asdict
 
 from nnapi_core.artifact.artifact_graph import Picture, PictureNode, pictures
 from nnapi_core.artifact.atomic_write import check_writable
-from nnapi_core.cli.profile import Row
 from nnapi_core.errors import ConversionError
 from nnapi_core.report.page.drawing import Drawn
 from nnapi_core.report.page.page import Share, Table, page
+from nnapi_core.report.profile import Row
 
 
 def check_report_name(path: str | None) -> None:

@@ -16,11 +16,11 @@ from nnapi_core.artifact.atomic_write import check_writable, written_whole
 from nnapi_core.artifact.inspect_text import opened_torchscript
 from nnapi_core.artifact.read_artifact import read_artifact
 from nnapi_core.cli.artifact_page import artifact_report, check_report_name
-from nnapi_core.cli.profile import profile_rows, profile_text
-from nnapi_core.cli.profile_svg import profile_svg
 from nnapi_core.cli.progress import working
 from nnapi_core.cli.session_options import opened
 from nnapi_core.errors import ArtifactError, ConversionError
+from nnapi_core.report.profile import profile_rows, profile_text
+from nnapi_core.report.profile_svg import profile_svg
 from nnapi_core.verification.verify_artifact import load_library_for_stock
 from nnapi_runtime._loader import Cost
 from nnapi_runtime.input_tree import InputTree

@@ -10,7 +10,6 @@ from typing import Any
 
 from nnapi_core.artifact.artifact_graph import pictures
 from nnapi_core.artifact.atomic_write import check_writable, written_whole
-from nnapi_core.artifact.compare_artifacts import as_json, compare, compare_text
 from nnapi_core.artifact.inspect_text import describe
 from nnapi_core.artifact.model_explorer import model_explorer_json
 from nnapi_core.cli.artifact_page import artifact_report, check_report_name
@@ -18,9 +17,9 @@ from nnapi_core.cli.bench import bench_file
 from nnapi_core.cli.convert_methods import MethodSource, load_methods, verify_methods
 from nnapi_core.cli.dynamic_sizes import dynamic_shapes
 from nnapi_core.cli.model_source import Source, load_model
+from nnapi_core.cli.plugin_files import registry_of
 from nnapi_core.cli.plugins.list_plugins import described_plugins, plugins_json, plugins_text
 from nnapi_core.cli.plugins.new_plugin import write_plugin
-from nnapi_core.cli.plugins.plugin_files import registry_of
 from nnapi_core.cli.print_text import complain, say
 from nnapi_core.cli.progress import working
 from nnapi_core.cli.quantize_and_evaluate import evaluate, quantize
@@ -37,6 +36,7 @@ from nnapi_core.errors import ConversionError
 from nnapi_core.lowering.partition.group_nodes import IslandRule
 from nnapi_core.nnapi.device_profile import DeviceProfile
 from nnapi_core.report.report import Report
+from nnapi_core.verification.compare_artifacts import as_json, compare, compare_text
 from nnapi_core.verification.verify import Verification
 from nnapi_core.verification.verify import verify as verify_conversion
 from nnapi_runtime import NnapiError as RuntimeFailure

@@ -1,1 +1,1 @@
-"""What the command does with plugins: lists them, takes them from files, and writes new ones."""
+"""What the command does with plugins: lists them, and writes new ones."""

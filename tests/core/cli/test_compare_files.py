@@ -14,8 +14,8 @@ from torch import nn
 
 import nnapi_core
 import nnapi_runtime
-from nnapi_core.artifact.compare_artifacts import compare
 from nnapi_core.cli import main
+from nnapi_core.verification.compare_artifacts import compare
 
 MODELS = """
 import torch

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from nnapi_core.cli.profile import Row
+from nnapi_core.report.profile import Row
 
 _LINE, _BAR, _LABEL, _FIGURES = 15, 520, 250, 230
 _NO_PRODUCTS = "#9aa5b1"
