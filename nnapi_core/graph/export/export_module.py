@@ -18,9 +18,7 @@ from nnapi_core.graph.export.assigned_attributes import (
 )
 from nnapi_core.graph.export.check_arguments import check_arguments, check_model
 from nnapi_core.graph.export.known_numbers import KnownNumbers
-from nnapi_core.graph.quantised.refuse_other_quantisation import (
-    refuse_packed_weights,
-)
+from nnapi_core.graph.quantised.read_weight_only import read_weight_only, refuse_other_weights
 from nnapi_core.graph.torchscript.stock_quantised import is_stock_quantised, read_stock_quantised
 
 
@@ -47,8 +45,7 @@ def export(
     example_kwargs = dict(example_kwargs or {})
     check_model(module)
     if isinstance(module, ExportedProgram):
-        refuse_packed_weights(module.state_dict)
-        return module
+        return read_weight_only(module)
     check_arguments(example_args, example_kwargs)
     if is_stock_quantised(module):
         module = read_stock_quantised(module, tuple(example_args))
@@ -57,7 +54,7 @@ def export(
             "the model is TorchScript, which this conversion does not read; "
             "pass the nn.Module it was made from, or an exported .pt2"
         )
-    refuse_packed_weights(dict(module.named_parameters()) | dict(module.named_buffers()))
+    refuse_other_weights(dict(module.named_parameters()) | dict(module.named_buffers()))
     exporting = partial(
         torch.export.export,
         module,
@@ -73,7 +70,7 @@ def export(
             refused_assignments(module, notes.assigned) as check,
             assigned_buffers_written(module),
         ):
-            return check(exporting())
+            return read_weight_only(check(exporting()))
     except ConversionError:
         raise
     except Exception as error:
@@ -122,7 +119,7 @@ def _with_known_numbers(
             assigned_buffers_written(module),
             known,
         ):
-            found = check(exporting())
+            found = read_weight_only(check(exporting()))
     except ConversionError:
         raise
     except Exception:

@@ -31,10 +31,10 @@ def refuse_packed_weights(tensors: Mapping[str, torch.Tensor]) -> None:
         width = getattr(tensor, "target_dtype", None)
         what = f"{kind} of {str(width).removeprefix('torch.')}" if width is not None else kind
         raise ConversionError(
-            f"the weight {name!r} is torchao's {what}: quantised by itself (weight-only), or for activations whose "
-            "scales are found when the model runs (dynamic). NNAPI computes in 8-bit integers of fixed scales, "
-            "or in floats; nnapi_core.quantize_weights(module) makes int8 weights of the float model. "
-            f"{RECIPE}"
+            f"the weight {name!r} is torchao's {what}: quantised by itself (weight-only) in groups or fewer than 8 "
+            "bits, or for activations whose scales are found when the model runs (dynamic). NNAPI computes in 8-bit "
+            "integers of fixed scales, or in floats; nnapi_core.quantize_weights(module) makes int8 weights of the "
+            f"float model, as torchao's Int8WeightOnlyConfig does, which is read. {RECIPE}"
         )
 
 

@@ -22,6 +22,7 @@ from torchao.quantization import (
     Int8DynamicActivationInt8WeightConfig,
     Int8WeightOnlyConfig,
     IntxWeightOnlyConfig,
+    PerGroup,
     quantize_,
 )
 from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
@@ -285,7 +286,7 @@ def test_refuses_dynamic_quantisation() -> None:
     "config, kind",
     [
         (Int8DynamicActivationInt8WeightConfig(), "dynamic"),
-        (Int8WeightOnlyConfig(), "weight-only"),
+        (Int8WeightOnlyConfig(granularity=PerGroup(2)), "weight-only"),
         (IntxWeightOnlyConfig(weight_dtype=torch.int4), "int4"),
     ],
 )
