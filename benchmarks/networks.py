@@ -22,13 +22,25 @@ class Tagger(nn.Module):
         return torch.log_softmax(self.label(features), dim=-1)
 
 
-class Denoiser(nn.Module):
-    """A mask over learned frames of the waveform: strided convolution, GRU, transposed convolution."""
+class FrameNorm(nn.LayerNorm):
+    """A layer norm over the channels (N, C, T) of each moment."""
 
-    def __init__(self, frames: int = 128, hidden: int = 96, window: int = 64) -> None:
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.transpose(1, 2)).transpose(1, 2)
+
+
+class Denoiser(nn.Module):
+    """A mask over learned frames of the waveform: strided convolution, GRU, transposed convolution.
+
+    ``by_frame`` normalises each frame alone, not all of them together, so that sound can come by chunks.
+    """
+
+    def __init__(
+        self, frames: int = 128, hidden: int = 96, window: int = 64, *, by_frame: bool = False
+    ) -> None:
         super().__init__()
         self.encoder = nn.Conv1d(1, frames, window, stride=window // 2)
-        self.norm = nn.GroupNorm(1, frames)
+        self.norm = FrameNorm(frames) if by_frame else nn.GroupNorm(1, frames)
         self.smooth = nn.Conv1d(frames, frames, 3, padding=1, groups=frames)
         self.gru = nn.GRU(frames, hidden, num_layers=2, batch_first=True)
         self.mask = nn.Linear(hidden, frames)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from nnapi_core.quantisation.quantizer import NnapiQuantizer
     from nnapi_core.quantisation.training import finish_qat, prepare_qat
     from nnapi_core.quantisation.weight_only import quantize_weights
+    from nnapi_core.stream.streaming import Streaming, streaming
     from nnapi_core.verification.verify import Culprit, OutputError, Verification, verify
     from nnapi_core.verification.verify_artifact import verify_artifact
 
@@ -38,6 +39,7 @@ __all__ = [
     "OutputError",
     "Preset",
     "Strategy",
+    "Streaming",
     "Unsupported",
     "Verification",
     "__version__",
@@ -49,6 +51,7 @@ __all__ = [
     "preset",
     "quantize",
     "quantize_weights",
+    "streaming",
     "verify",
     "verify_artifact",
 ]
@@ -67,6 +70,7 @@ _LAZY = {
     **dict.fromkeys(("Preset", "preset"), "conversion.presets"),
     "IslandRule": "lowering.partition.group_nodes",
     "Strategy": "flexible.strategy",
+    **dict.fromkeys(("Streaming", "streaming"), "stream.streaming"),
     **dict.fromkeys(("Culprit", "OutputError", "Verification", "verify"), "verification.verify"),
     "verify_artifact": "verification.verify_artifact",
 }
