@@ -5,9 +5,10 @@ Errors are `NnapiError` or one of its kinds; nothing else escapes for bad files 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from os import PathLike
-from typing import Literal
+from typing import Any, Literal
 
 from nnapi_runtime._loader import (
     Bound,
@@ -92,21 +93,25 @@ def load(
     The verdict is kept in ``cache_dir``, for this file and these devices' versions (docs/drivers.md). Nothing is
     checked where our own library runs the model on the processor.
 
+    A session is a context manager, which closes it. It is pickled by the path of its file and these options: unpickled,
+    it loads the file again.
+
     Nothing in a file is executed but NNAPI operations, and operators of torch that only compute: the parts that torch
     runs are text, which is read as data and checked (SECURITY.md). With ``torch="never"`` a file with such parts is
     refused, there is no fallback to torch, and torch is not imported.
     """
-    return Session.of_file(
-        read_file(path),
-        library=library,
-        devices=devices,
-        num_threads=num_threads,
-        loop_timeout=loop_timeout,
-        cache_dir=cache_dir,
-        timeout=timeout,
-        memory_limit=memory_limit,
-        torch=torch,
-        fallback=fallback,
-        check_file=path if check_driver else None,
-        check_timeout=check_timeout,
-    )
+    options: dict[str, Any] = {
+        "library": library,
+        "devices": devices,
+        "num_threads": num_threads,
+        "loop_timeout": loop_timeout,
+        "cache_dir": cache_dir,
+        "timeout": timeout,
+        "memory_limit": memory_limit,
+        "torch": torch,
+        "fallback": fallback,
+        "check_timeout": check_timeout,
+    }
+    session = Session.of_file(read_file(path), check_file=path if check_driver else None, **options)
+    session._origin = os.path.abspath(path), {**options, "check_driver": check_driver}
+    return session

@@ -9,6 +9,7 @@ from typing import Any
 
 from nnapi_runtime.errors import ArgumentError, ModelError
 from nnapi_runtime.named_results import record
+from nnapi_runtime.tensors import from_dlpack
 
 _DEPTH = 50
 _LENGTHS = {"leaf": 1, "none": 1, "value": 2, "tuple": 2, "list": 2, "dict": 3, "named": 4}
@@ -76,6 +77,7 @@ class Node:
         match self.kind:
             case "leaf":
                 # Asked of its class: a nested tensor has a shape in name only, and raises for it.
+                given = from_dlpack(given)
                 if not (hasattr(type(given), "dtype") and hasattr(type(given), "shape")):
                     raise ArgumentError(f"{where} is {_named(given)}; give a tensor or an array")
                 yield given

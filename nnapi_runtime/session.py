@@ -10,7 +10,7 @@ from copy import copy
 from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from nnapi_runtime import _loader
 from nnapi_runtime._loader import Bound, Cost, Placement, TensorSpec
@@ -92,6 +92,44 @@ class Session:
             fallback=fallback,
         )
 
+    def __repr__(self) -> str:
+        if isinstance(self._native, _Closed):
+            return f"<Session of {self.name}, closed>"
+        if self._method is None:
+            return f"<Session of {self.name}: methods {', '.join(self.methods)}>"
+        specs = (
+            ", ".join(f"{one.name}: {one.dtype} {_shape(one.shape)}" for one in side)
+            for side in (self.inputs, self.outputs)
+        )
+        return f"<Session of {self.name}: {' → '.join(specs)}; feature level {self.feature_level}>"
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Gives back what the session holds: compiled models, and the map of its file once nobody else has it.
+
+        Any later call is an `ArgumentError`. Sessions of its methods, and those that `fork` gave, go on.
+        """
+        self._native = cast(_loader.Session, _Closed(self.name))
+
+    def __copy__(self) -> Session:
+        made = type(self).__new__(type(self))
+        made.__dict__.update(self.__dict__)
+        return made
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """By the path of its file, with its options: the copy loads that anew; its state begins as the file has it."""
+        if self._origin is None:
+            raise TypeError(
+                f"a session of {self.name} is not pickled: it is of no file. Save the conversion as .nnapi, and pickle "
+                "what nnapi_runtime.load gives"
+            )
+        return _loaded_again, (*self._origin, self._method)
+
     @classmethod
     def of_file(cls, file: NnapiFile, **options: Any) -> Session:
         """Of a file that `read_file` gave. The options are those of a session of parts, but for the name."""
@@ -118,6 +156,8 @@ class Session:
         check_timeout: float | None = None,
     ) -> None:
         self.name = artifact.name
+        self._origin: tuple[str, dict[str, Any]] | None = None
+        """The path and the options that `load` was given."""
         if isinstance(fallback, bool):
             fallback = "torch" if fallback else "none"
         if fallback not in ("torch", "host", "none"):
@@ -284,6 +324,32 @@ class Session:
         Raises `ArgumentError` where the model is more than one NNAPI piece from its arguments to its results.
         """
         return self._native.bound()
+
+
+class _Closed:
+    """In the place of a session's C++ side: whatever is asked of it is refused."""
+
+    methods = ()
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, attribute: str) -> Any:
+        raise ArgumentError(f"the session of {self._name} is closed; load the file again")
+
+    def __call__(self, *_: object) -> Any:
+        raise ArgumentError(f"the session of {self._name} is closed; load the file again")
+
+
+def _shape(shape: Sequence[int | None]) -> str:
+    return f"({', '.join('?' if dim is None else str(dim) for dim in shape)})"
+
+
+def _loaded_again(path: str, options: dict[str, Any], method: str | None) -> Session:
+    from nnapi_runtime import load
+
+    session = load(path, **options)
+    return session if method is None or session._method == method else session.method(method)
 
 
 def _nanoseconds(name: str, seconds: float | None) -> int:

@@ -38,6 +38,21 @@ def dtype_name(value: Value) -> str:
     return str(value.dtype).removeprefix("torch.")
 
 
+def from_dlpack(value: Any) -> Any:
+    """Another library's tensor (JAX's, CuPy's, TensorFlow's) as an array over its memory; other values as they are.
+
+    Raises `ArgumentError` for one that numpy cannot take: of a GPU, or of a dtype that it has not.
+    """
+    if isinstance(value, np.ndarray) or is_tensor(value) or not hasattr(type(value), "__dlpack__"):
+        return value
+    try:
+        return np.from_dlpack(value)
+    except (BufferError, RuntimeError, TypeError, ValueError) as error:
+        raise ArgumentError(
+            f"a {type(value).__name__} cannot be read through DLPack: {error}; give it in the CPU's memory"
+        ) from None
+
+
 def _check_plain(value: Value) -> None:
     """Raises `ArgumentError` for a tensor whose elements do not lie in memory one beside the other."""
     if not is_tensor(value):

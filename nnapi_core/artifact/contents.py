@@ -44,7 +44,7 @@ def version_of(manifest: dict[str, Any]) -> str:
     return "2" if "state" in manifest else "1"
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class Contents:
     """Everything an artifact holds. Weights stay where they are until they are written."""
 
@@ -55,6 +55,12 @@ class Contents:
     """The torch programs that the manifest names: of its CPU pieces, and of the whole model."""
     lowered: dict[str, LoweredModel]
     borders: Borders
+
+    def __repr__(self) -> str:
+        return (
+            f"<Contents: {len(self.models)} model(s), {len(self.weights.constants)} weights, "
+            f"{len(self.torch_programs)} torch program(s)>"
+        )
 
     def written(self) -> tuple[dict[str, Any], dict[str, Source]]:
         """The manifest, and the torch programs as text; tensors of their own join the weights.

@@ -6,6 +6,7 @@ or two artifacts differ for ``diff --exit-code``.
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -24,6 +25,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Imported here: `--help` and wrong usage need no torch.
     from nnapi_core.cli import commands
 
+    # The commands print what is worth a warning themselves.
+    logging.getLogger("nnapi_core").addHandler(logging.NullHandler())
     try:
         code = int(getattr(commands, options.command.replace("-", "_"))(options))
         sys.stdout.flush()

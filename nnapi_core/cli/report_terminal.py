@@ -8,7 +8,7 @@ from typing import Any
 
 from nnapi_core.artifact.printable import printable
 from nnapi_core.cli.print_text import say
-from nnapi_core.cli.report_text import explain_text, summary, verification
+from nnapi_core.cli.report_text import explain_text, verification
 from nnapi_core.report.report import Report
 from nnapi_core.report.rows import NodeRow
 from nnapi_core.verification.verify import Verification
@@ -19,7 +19,7 @@ _BAR = 40
 def show_summary(report: Report) -> None:
     console = _console()
     if console is None:
-        say(summary(report))
+        say(report.summary())
     else:
         show(console, report)
 

@@ -2,32 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 from nnapi_core.artifact.printable import printable
 from nnapi_core.report.report import Report
-from nnapi_core.report.rows import NodeRow
 from nnapi_core.verification.verify import Verification
-
-
-def summary(report: Report) -> str:
-    """Totals, and each node that is not on NNAPI with its reason."""
-    count = Counter(row.device for row in report.nodes)
-    operations = ", ".join(f"{n} {name}" for name, n in report.operations.items())
-    lines = [
-        f"{count['nnapi']} nodes on NNAPI, {count['cpu']} on the CPU, {count['folded']} folded "
-        f"({report.share:.1%} of those that run, {report.mac_share:.1%} of the multiply-accumulates)",
-        f"{sum(report.operations.values())} NNAPI operations: {operations or 'none'}",
-        f"{len(report.stages)} piece(s): {' → '.join(report.stages) or 'none'}; "
-        f"weights {report.weight_bytes / 1e6:.2f} MB; "
-        f"needs feature level {report.feature_level} (target {report.target_level})",
-    ]
-    return "\n".join([*lines, *map(_refusal, report.refused()), *map(printable, report.notes)])
-
-
-def _refusal(row: NodeRow) -> str:
-    where = printable(f"{row.name} ({row.target}) at {row.source or 'unknown line'}")
-    return f"  on the CPU: {where}: {printable(row.reason, keep=chr(10))}"
 
 
 def node_table(report: Report) -> str:
@@ -53,7 +30,7 @@ def node_table(report: Report) -> str:
 
 
 def explain_text(report: Report) -> str:
-    return f"{node_table(report)}\n\n{summary(report)}"
+    return f"{node_table(report)}\n\n{report.summary()}"
 
 
 def verification(result: Verification) -> str:

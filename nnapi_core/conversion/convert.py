@@ -11,6 +11,7 @@ from torch.export import ExportedProgram
 
 from nnapi_core.conversion.conversion import Conversion, Outcome
 from nnapi_core.conversion.converted import Background, Converted
+from nnapi_core.conversion.log import warn_of_little
 from nnapi_core.conversion.options import ConversionOptions, Source
 from nnapi_core.conversion.self_check import MOST_SECONDS, check_runs, loops_outside
 from nnapi_core.conversion.steps import Progress
@@ -68,6 +69,9 @@ def convert(
     and refused where the second result is another: it keeps a state in plain attributes, which torch.export does not
     see. Models of more than 64 MB of weights are not run; the report says so.
 
+    Where little runs on NNAPI, the logger ``nnapi_core`` warns of it in one line that says why; at level DEBUG it tells
+    the time that each step takes.
+
     ``trace`` is a new or empty folder, for a file after each step of the conversion, with its time.
 
     Raises `ConversionError` for a model or arguments that cannot be converted, and for a conversion that does not run;
@@ -90,6 +94,7 @@ def convert(
     if fallback == "error" and outcome.partition.refusals:
         raise refusal_error(outcome.partition)
     converted = _checked(outcome, conversion)
+    warn_of_little(converted.report)
     if fallback != "error" and conversion.can_run_again(outcome):
         converted.make_for_stock = lambda: _checked(conversion.for_stock(outcome), conversion)
     return converted

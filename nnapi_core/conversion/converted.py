@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import torch
 import torch.utils._pytree as pytree
-from attrs import Factory, define, field, frozen
+from attrs import Factory, define, field, fields, frozen
 
 from nnapi_core.artifact.contents import Contents
 from nnapi_core.artifact.manifest_pieces import every_piece
@@ -32,7 +32,7 @@ from nnapi_runtime.errors import ArgumentError
 from nnapi_runtime.input_tree import InputTree
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class Background:
     """What a conversion was made from, for those who look into it."""
 
@@ -40,6 +40,9 @@ class Background:
     partition: Partition
     registry: Registry
     options: ConversionOptions
+
+    def __repr__(self) -> str:
+        return f"<Background: {self.program!r}, {len(self.partition.pieces)} piece(s)>"
 
     @property
     def target(self) -> Target:
@@ -57,6 +60,25 @@ class ConversionFiles:
     __slots__ = ()
     parts: Contents
     report: Report
+
+    def summary(self) -> str:
+        """What runs where, in a few lines of text: totals, and each node that is not on NNAPI with its reason."""
+        return self.report.summary()
+
+    def _repr_html_(self) -> str:
+        return self.report._repr_html_()
+
+    def __copy__(self) -> Self:
+        made = object.__new__(type(self))
+        for one in fields(type(self)):  # type: ignore[arg-type]  # both that derive from this are of attrs
+            object.__setattr__(made, one.name, getattr(self, one.name))
+        return made
+
+    def __reduce__(self) -> Any:
+        raise TypeError(
+            "a conversion is not pickled: it holds the module's graph. Save it as .nnapi, and pickle the session that "
+            "nnapi_runtime.load gives, or the path"
+        )
 
     def for_stock(self) -> Any:
         """The conversion that ``.pt`` and ``.ptl`` files hold."""

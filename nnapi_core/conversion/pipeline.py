@@ -9,6 +9,7 @@ from time import perf_counter
 from attrs import field, frozen
 from torch.export import ExportedProgram
 
+from nnapi_core.conversion.log import log
 from nnapi_core.conversion.options import ConversionOptions
 from nnapi_core.conversion.steps import STEPS, Kind, State, Step, on_graph, on_models
 from nnapi_core.conversion.trace import Trace
@@ -72,8 +73,10 @@ class Pipeline:
         for step in self._of(kinds):
             started = perf_counter()
             step.function(state)
+            seconds = perf_counter() - started
+            log.debug("%s: %.3f s", step.name, seconds)
             if self.trace is not None:
-                self.trace.write(step, state, perf_counter() - started)
+                self.trace.write(step, state, seconds)
 
     def optimised(self, model: Model, state: State) -> Model:
         """What the steps on models make of one."""

@@ -5,7 +5,6 @@ What NNAPI cannot express stays in torch, as with `convert`; a graph that cannot
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from itertools import compress
 from typing import Any
@@ -15,10 +14,10 @@ from attrs import define, field
 
 from nnapi_core.conversion.convert import convert
 from nnapi_core.conversion.converted import Converted
+from nnapi_core.conversion.log import log
 from nnapi_core.errors import ConversionError
 
 _not_compiled: Callable[..., Any] = torch.compiler.disable
-log = logging.getLogger("nnapi_core")
 
 _FEATURE_LEVEL = 1000008
 """Of our own library, which runs what is made here."""

@@ -70,7 +70,7 @@ class State:
     initial: torch.Tensor = field(repr=False)
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Program:
     """A graph whose nodes are placeholders, op calls, ``getitem`` and one output.
 
@@ -108,6 +108,13 @@ class Program:
 
     folded: dict[Hashable, int] = field(factory=dict)
     """Calls of constants, numbered: what is computed twice is one constant."""
+
+    def __repr__(self) -> str:
+        inputs = ", ".join(node.name for node in self.inputs)
+        return (
+            f"<Program: {len(self.operations())} calls, {len(self.constants)} constants; inputs {inputs or 'none'}; "
+            f"str(program.graph) has all>"
+        )
 
     @property
     def results(self) -> list[Any]:

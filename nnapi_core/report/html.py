@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from html import escape
 
 from nnapi_core.report.page.drawing import Drawn
 from nnapi_core.report.page.page import Share, Table, page
 from nnapi_core.report.rows import NodeRow, PieceRow, Rows
+
+# In a notebook.
+_MOST_ROWS = 30
 
 
 def to_html(report: Rows) -> str:
@@ -21,6 +25,27 @@ def to_html(report: Rows) -> str:
         list(_tables(report, numbers)),
         report.notes,
     )
+
+
+def notebook_html(report: Rows) -> str:
+    """Totals, and what is not on NNAPI, for the output of a notebook's cell: tables alone, in its colours."""
+    totals = "".join(
+        f"<tr><td>{escape(name)}</td><td>{escape(value)}</td></tr>"
+        for name, value in _totals(report)
+    )
+    refused = report.refused()
+    rows = "".join(
+        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
+        for cells in (
+            (row.name, row.target, row.reason, row.source) for row in refused[:_MOST_ROWS]
+        )
+    )
+    if not refused:
+        return f"<table>{totals}</table>"
+    more = len(refused) - _MOST_ROWS
+    left = f"<p>and {more} more: report.to_html() has all</p>" if more > 0 else ""
+    heads = "".join(f"<th>{head}</th>" for head in ("on the CPU", "operator", "reason", "source"))
+    return f"<table>{totals}</table><table><tr>{heads}</tr>{rows}</table>{left}"
 
 
 def _totals(report: Rows) -> list[tuple[str, str]]:

@@ -6,13 +6,14 @@ import json
 
 from attrs import asdict, define
 
-from nnapi_core.report.html import to_html
+from nnapi_core.report.html import notebook_html, to_html
 from nnapi_core.report.rows import Rows
+from nnapi_core.report.summary_text import summary_text
 
 SCHEMA_VERSION = 1
 
 
-@define
+@define(repr=False)
 class Report(Rows):
     """Its rows, as JSON and as a page."""
 
@@ -25,6 +26,13 @@ class Report(Rows):
         }
         document = {"schema_version": SCHEMA_VERSION, **asdict(self), **totals}
         return json.dumps(document, indent=1)
+
+    def summary(self) -> str:
+        """Totals, and each node that is not on NNAPI with its reason, as text."""
+        return summary_text(self)
+
+    def _repr_html_(self) -> str:
+        return notebook_html(self)
 
     def to_html(self) -> str:
         """One self-contained page."""

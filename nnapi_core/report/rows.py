@@ -96,7 +96,7 @@ class StateRow:
     """The row, or input, that it is when the call has ended."""
 
 
-@define
+@define(repr=False)
 class Rows:
     """The rows of a report, and what they add up to."""
 
@@ -120,6 +120,13 @@ class Rows:
     outputs: list[str] = field(factory=list)
     """The rows, or inputs, that the model returns."""
     states: list[StateRow] = field(factory=list)
+
+    def __repr__(self) -> str:
+        count = Counter(row.device for row in self.nodes)
+        return (
+            f"<{type(self).__name__}: {count['nnapi']} nodes on NNAPI, {count['cpu']} on the CPU, {count['folded']} "
+            f"folded; {len(self.stages)} piece(s), feature level {self.feature_level}>"
+        )
 
     @property
     def crossings(self) -> int:
