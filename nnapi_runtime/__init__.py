@@ -100,6 +100,7 @@ def load(
     runs are text, which is read as data and checked (SECURITY.md). With ``torch="never"`` a file with such parts is
     refused, there is no fallback to torch, and torch is not imported.
     """
+    whole = os.path.abspath(path)
     options: dict[str, Any] = {
         "library": library,
         "devices": devices,
@@ -110,8 +111,9 @@ def load(
         "memory_limit": memory_limit,
         "torch": torch,
         "fallback": fallback,
+        "check_file": whole if check_driver else None,
         "check_timeout": check_timeout,
     }
-    session = Session.of_file(read_file(path), check_file=path if check_driver else None, **options)
-    session._origin = os.path.abspath(path), {**options, "check_driver": check_driver}
+    session = Session.of_file(read_file(path), **options)
+    session._origin = whole, options
     return session

@@ -16,7 +16,7 @@ from nnapi_runtime import _loader
 from nnapi_runtime._loader import Bound, Cost, Placement, TensorSpec
 from nnapi_runtime.errors import ArgumentError, FallbackWarning, ModelError
 from nnapi_runtime.input_tree import InputTree
-from nnapi_runtime.nnapi_file import NnapiFile
+from nnapi_runtime.nnapi_file import NnapiFile, read_file
 from nnapi_runtime.state import State
 from nnapi_runtime.torch_piece import TorchPieces
 
@@ -157,7 +157,7 @@ class Session:
     ) -> None:
         self.name = artifact.name
         self._origin: tuple[str, dict[str, Any]] | None = None
-        """The path and the options that `load` was given."""
+        """The path of the file that it was loaded from, and the options of `of_file`."""
         if isinstance(fallback, bool):
             fallback = "torch" if fallback else "none"
         if fallback not in ("torch", "host", "none"):
@@ -346,9 +346,8 @@ def _shape(shape: Sequence[int | None]) -> str:
 
 
 def _loaded_again(path: str, options: dict[str, Any], method: str | None) -> Session:
-    from nnapi_runtime import load
-
-    session = load(path, **options)
+    session = Session.of_file(read_file(path), **options)
+    session._origin = path, options
     return session if method is None or session._method == method else session.method(method)
 
 

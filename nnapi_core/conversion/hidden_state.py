@@ -6,7 +6,6 @@ module, are part of the exported program with the values that they had: a counte
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
@@ -15,6 +14,7 @@ import torch
 import torch.utils._pytree as pytree
 
 from nnapi_core.errors import ConversionError
+from nnapi_core.graph.export.deep_copies import copied_module
 from nnapi_core.graph.export.module_method import ModuleMethod
 
 
@@ -86,7 +86,7 @@ def check_no_state_between(
 
 def _twin(module: torch.nn.Module) -> torch.nn.Module:
     """A copy over the same parameters."""
-    return copy.deepcopy(module, {id(one): one for one in module.parameters()})
+    return copied_module(module)
 
 
 @contextmanager

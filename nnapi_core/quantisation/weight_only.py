@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 
 import torch
@@ -12,6 +11,7 @@ from torch.nn.modules.linear import NonDynamicallyQuantizableLinear
 
 from nnapi_core.errors import ConversionError
 from nnapi_core.graph.export.check_arguments import check_model
+from nnapi_core.graph.export.deep_copies import copied_module
 
 _GREATEST = 127
 _LAYERS = (nn.Linear, NonDynamicallyQuantizableLinear)
@@ -56,7 +56,7 @@ def quantize_weights(module: nn.Module) -> nn.Module:
         raise ConversionError(
             f"the model is of {type(module).__name__}; weights are quantised before an export: give the nn.Module"
         )
-    made = copy.deepcopy(module, {id(one): one for one in module.parameters()})
+    made = copied_module(module)
     rounded: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
     replaced: dict[int, WeightOnlyLinear] = {}
     layers = list(_linear_layers(made))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +9,7 @@ import torch
 from torch.export import ExportedProgram
 
 from nnapi_core.errors import ConversionError
+from nnapi_core.graph.export.deep_copies import copied_module
 
 
 def apart(model: torch.nn.Module | ExportedProgram) -> Callable[..., Any]:
@@ -19,7 +19,7 @@ def apart(model: torch.nn.Module | ExportedProgram) -> Callable[..., Any]:
     """
     module = model.module() if isinstance(model, ExportedProgram) else model
     try:
-        return copy.deepcopy(module, {id(one): one for one in module.parameters()})
+        return copied_module(module)
     except Exception as error:
         reason = error
     before = {name: (one, one._version) for name, one in module.named_buffers()}
