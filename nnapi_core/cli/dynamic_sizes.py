@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ from torch.export import Dim, ExportedProgram
 
 from nnapi_core.cli.free_dims import FreeDim
 from nnapi_core.errors import ConversionError
+from nnapi_core.graph.signatures import signature_of
 
 
 def dynamic_shapes(module: Any, args: Sequence[Any], dims: Sequence[FreeDim]) -> Any:
@@ -22,7 +22,7 @@ def dynamic_shapes(module: Any, args: Sequence[Any], dims: Sequence[FreeDim]) ->
             "--dynamic is for modules: an exported program or TorchScript has its sizes already; "
             "export it with dynamic_shapes="
         )
-    parameters = inspect.signature(module.forward).parameters
+    parameters = signature_of(module.forward).parameters
     names = list(parameters)
     shapes: list[dict[int, Any]] = [{} for _ in args]
     for one in dims:

@@ -16,7 +16,8 @@ from torch.export import ExportedProgram
 from nnapi_core.cli.input_specs import InputSpec
 from nnapi_core.cli.users_modules import import_file, import_from_here
 from nnapi_core.errors import ConversionError
-from nnapi_core.graph.export.export_torchscript import read_torchscript
+from nnapi_core.graph.export.export_module import export
+from nnapi_core.graph.export.export_torchscript import load_torchscript
 from nnapi_core.graph.export.run_without_side_effects import apart
 
 
@@ -59,7 +60,7 @@ def load_model(text: str, inputs: Sequence[InputSpec]) -> Source:
         return _from_exported(text, examples)
     if not examples:
         raise ConversionError(f"{text} is TorchScript: say its inputs with --input, in order")
-    return Source(read_torchscript(text, examples), examples)
+    return Source(export(load_torchscript(text), examples), examples)
 
 
 def module_of(text: str) -> tuple[torch.nn.Module, Any]:

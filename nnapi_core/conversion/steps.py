@@ -23,6 +23,7 @@ from nnapi_core.graph.passes.decompose import decompose
 from nnapi_core.graph.passes.drop_unused import drop_unused
 from nnapi_core.graph.passes.fold_batch_norm import fold_batch_norm
 from nnapi_core.graph.passes.fold_constants import fold_constants
+from nnapi_core.graph.passes.name_layers import name_layers
 from nnapi_core.graph.passes.rewrite_unclaimed import rewrite
 from nnapi_core.graph.program import Program
 from nnapi_core.graph.quantised.quantize_calls import fold_quant
@@ -189,6 +190,7 @@ STEPS = (
     ),
     Step("functionalise", Kind.READ, "in-place operators become functional twins", _functionalise),
     on_graph("unroll", "loops of known length are unrolled, known conditions taken", unroll),
+    on_graph("name_layers", "layers are called as torch.nn calls them", name_layers),
     on_graph("fold_batch_norm", "batch norms go into the layer before them", fold_batch_norm),
     Step(
         "decompose",

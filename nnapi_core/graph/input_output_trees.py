@@ -13,6 +13,7 @@ from attrs import frozen
 from torch.export import ExportedProgram
 
 from nnapi_core.errors import ConversionError
+from nnapi_core.graph.signatures import signature_of
 
 
 @frozen(eq=False)
@@ -52,7 +53,7 @@ def _parameters(
 ) -> list[dict[str, Any]]:
     args, kwargs = exported.call_spec.in_spec.children()
     leaves = (["leaf"] if is_tensor else _value(value) for is_tensor, value in input_values)
-    signature = None if forward is None else inspect.signature(forward)
+    signature = None if forward is None else signature_of(forward)
     names = _names(exported, signature, len(args.children()))
     trees = [tree_of(child, leaves, "takes") for child in args.children()]
     made: list[dict[str, Any]] = [

@@ -17,6 +17,7 @@ from nnapi_core.graph.export.assigned_attributes import (
     refused_assignments,
 )
 from nnapi_core.graph.export.check_arguments import check_arguments, check_model
+from nnapi_core.graph.export.export_torchscript import export_torchscript
 from nnapi_core.graph.export.known_numbers import KnownNumbers
 from nnapi_core.graph.quantised.read_weight_only import read_weight_only, refuse_other_weights
 from nnapi_core.graph.torchscript.stock_quantised import is_stock_quantised, read_stock_quantised
@@ -50,10 +51,7 @@ def export(
     if is_stock_quantised(module):
         module = read_stock_quantised(module, tuple(example_args))
     if isinstance(module, torch.jit.ScriptModule):
-        raise ConversionError(
-            "the model is TorchScript, which this conversion does not read; "
-            "pass the nn.Module it was made from, or an exported .pt2"
-        )
+        return export_torchscript(module, tuple(example_args), example_kwargs, dynamic_shapes)
     refuse_other_weights(dict(module.named_parameters()) | dict(module.named_buffers()))
     exporting = partial(
         torch.export.export,

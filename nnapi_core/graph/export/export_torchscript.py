@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -10,38 +11,82 @@ import torch.utils._pytree as pytree
 from torch.export import ExportedProgram
 
 from nnapi_core.errors import ConversionError
-from nnapi_core.graph.export.export_module import export
 from nnapi_core.graph.sizes.free_sizes import is_flexible
-from nnapi_core.graph.torchscript.stock_quantised import is_stock_quantised, read_stock_quantised
+from nnapi_core.graph.torchscript.scripted_module import ScriptedModule, assigns, read_script
 
 
-def read_torchscript(path: str, example_args: tuple[Any, ...]) -> ExportedProgram:
-    """Raises `ConversionError` for a file that is no TorchScript, or that torch's converter would get wrong."""
+def load_torchscript(path: str) -> Any:
+    """The module of a file. Raises `ConversionError` for a file that is no TorchScript."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            module = torch.jit.load(path, map_location="cpu").eval()  # type: ignore[no-untyped-call]
+            return torch.jit.load(path, map_location="cpu").eval()  # type: ignore[no-untyped-call]
         except Exception as error:
             raise ConversionError(
                 f"{path} cannot be read as TorchScript: {type(error).__name__}: {error}"
             ) from error
-        if is_stock_quantised(module):
-            return export(read_stock_quantised(module, example_args), example_args)
-        try:
-            from torch._export.converter import TS2EPConverter
 
-            with torch.no_grad():
-                program: ExportedProgram = TS2EPConverter(module, example_args).convert()
-                if is_flexible(program):
-                    # Sizes that the file asks for with size() are those of the example.
-                    program = torch.export.export(program.module(), example_args, strict=False)
+
+def export_torchscript(
+    module: Any, example_args: tuple[Any, ...], kwargs: Mapping[str, Any], dynamic_shapes: Any
+) -> ExportedProgram:
+    """A TorchScript module without quantised operators. Raises `ConversionError` for what cannot be read.
+
+    Torch's converter knows conditions that the data decides; it knows no state, and no free sizes. What it cannot read
+    is called node by node (`ScriptedModule`).
+    """
+    if not assigns(module) and dynamic_shapes is None:
+        try:
+            program = _converted(module, example_args, kwargs)
         except Exception as error:
-            raise ConversionError(
-                f"{path}: torch's TorchScript converter fails on it ({type(error).__name__}: {error}); "
-                "convert the nn.Module that it was made from"
-            ) from error
-    _name_tuples(program, module.forward.schema.returns[0].type)
+            return _walked(module, example_args, kwargs, None, error)
+        _name_tuples(program, module.forward.schema.returns[0].type)
+        return program
+    return _walked(module, example_args, kwargs, dynamic_shapes, None)
+
+
+def _converted(
+    module: Any, example_args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> ExportedProgram:
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        from torch._export.converter import TS2EPConverter
+
+        program: ExportedProgram = TS2EPConverter(module, example_args, dict(kwargs)).convert()
+        if is_flexible(program):
+            # Sizes that the file asks for with size() are those of the example.
+            program = torch.export.export(
+                program.module(), example_args, dict(kwargs), strict=False
+            )
+    # What asked for the rank is decided, and would only seem to read a layer's result.
+    for node in program.graph.find_nodes(op="call_function", target=torch.ops.aten.dim.default):
+        if not node.users:
+            program.graph.erase_node(node)
     return program
+
+
+def _walked(
+    module: Any,
+    example_args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    dynamic_shapes: Any,
+    reason: Exception | None,
+) -> ExportedProgram:
+    """By its own graph. ``reason`` is why torch's converter does not read it."""
+    try:
+        read = read_script(module, example_args, kwargs)
+        with torch.no_grad():
+            return torch.export.export(
+                read, example_args, dict(kwargs), dynamic_shapes=dynamic_shapes, strict=False
+            )
+    except ConversionError:
+        raise
+    except Exception as error:
+        told = f"; torch's own converter: {type(reason).__name__}: {reason}" if reason else ""
+        raise ConversionError(
+            f"the TorchScript module {module.original_name} cannot be read ({type(error).__name__}: {error}{told}); "
+            f"{ScriptedModule.advice}"
+        ) from error
 
 
 def _name_tuples(program: ExportedProgram, kind: Any) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -17,6 +16,7 @@ from torch.utils._sympy import functions
 from torch.utils._sympy.numbers import int_oo
 
 from nnapi_core.errors import Unsupported
+from nnapi_core.graph.signatures import signature_of
 from nnapi_core.nnapi.size_expression import Expression
 
 
@@ -236,7 +236,7 @@ def _by_parameter(module: Any, args: tuple[Any, ...]) -> dict[str, Any]:
         called = module.module_call_graph[0].signature
         names = (called and called.forward_arg_names) or [f"args_{i}" for i in range(len(args))]
         return dict(zip(names, args, strict=False))
-    return dict(inspect.signature(module.forward).bind_partial(*args).arguments)
+    return dict(signature_of(module.forward).bind_partial(*args).arguments)
 
 
 def _paired(value: Any, spec: Any) -> Iterator[list[Any]]:

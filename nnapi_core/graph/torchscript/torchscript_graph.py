@@ -7,7 +7,10 @@ quantised tensors are in packed_operators.py; the rest are called by their schem
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Callable, Sequence
+from itertools import pairwise
+from types import FunctionType
 from typing import Any
 
 import torch
@@ -29,6 +32,9 @@ _OF_NUMBERS: dict[str, Callable[..., Any]] = {
 
 class TorchScriptGraph(nn.Module):
     """Runs the graph of a frozen TorchScript module. Raises `ConversionError` for what it cannot say exactly."""
+
+    advice = "quantise the float model with nnapi_core.quantize(module, calibration_batches)"
+    """What to do where a node is not read."""
 
     def __init__(self, module: Any) -> None:
         super().__init__()
@@ -53,7 +59,7 @@ class TorchScriptGraph(nn.Module):
                 )
             elif isinstance(value, torch.Tensor):
                 if value.is_quantized:
-                    raise _unread(node, "is a quantised tensor that is no layer's weight")
+                    raise self._unread(node, "is a quantised tensor that is no layer's weight")
                 self._buffers_of[name] = f"tensor_{len(self._constants)}"
                 self.register_buffer(self._buffers_of[name], value.detach())
                 self._constants[name] = None
@@ -104,7 +110,7 @@ class TorchScriptGraph(nn.Module):
                 return []
             case "prim::If":
                 if not isinstance(args[0], bool):
-                    raise _unread(node, "depends on the data")
+                    raise self._unread(node, "depends on the data")
                 taken, other = node.blocks()
                 return self._run(taken if args[0] else other, values)
             case "aten::size" if isinstance(args[0], (torch.Tensor, Rounded)):
@@ -117,13 +123,29 @@ class TorchScriptGraph(nn.Module):
         if kind in _OF_NUMBERS and not any(_is_tensor(one) for one in args[:2]):
             return [_OF_NUMBERS[kind](*args[:2])]
         if kind.startswith("prim::"):
-            raise _unread(node, "is not read")
+            raise self._unread(node, "is not read")
         found = call_quantised(node, args)
         if found is None:
             found = (_operator(node)(args),)
         if len(found) == 1 and node.outputsSize() > 1:
             return list(found[0])
         return found
+
+    def _unread(self, node: Any, what: str) -> ConversionError:
+        where = _statement(node)
+        return ConversionError(f"{node.kind()} in TorchScript {what}{where}; {self.advice}")
+
+
+def _statement(node: Any) -> str:
+    """The line of a node's source, and what stands there."""
+    found = re.search(r'File "([^"]+)", line (\d+)\n(.*)', node.sourceRange(), re.DOTALL)
+    if found is None:
+        return ""
+    file, line, text = found.groups()
+    lines = text.splitlines()
+    # Below what is meant there are tildes.
+    said = [one for one, below in pairwise(lines) if set(below.partition("<")[0].strip()) == {"~"}]
+    return f" ({file}:{line}: {said[0].strip()})" if said else f" ({file}:{line})"
 
 
 def _is_tensor(value: Any) -> bool:
@@ -135,6 +157,7 @@ def _operator(node: Any) -> Callable[[list[Any]], Any]:
     namespace, name = schema.name.split("::")
     packet = getattr(getattr(torch.ops, namespace), name)
     overload = getattr(packet, schema.overload_name or "default", packet)
+    call_there = _called_from(node)
 
     def call(args: list[Any]) -> Any:
         named = {
@@ -145,9 +168,26 @@ def _operator(node: Any) -> Callable[[list[Any]], Any]:
         plain = [
             value for one, value in zip(schema.arguments, args, strict=True) if not one.kwarg_only
         ]
-        return overload(*plain, **named)
+        return call_there(overload, plain, named)
 
     return call
+
+
+def _called_from(node: Any) -> Callable[[Any, list[Any], dict[str, Any]], Any]:
+    """Calls a function from the line of the script that the node is of: torch.export notes who calls."""
+
+    def call(function: Any, plain: list[Any], named: dict[str, Any]) -> Any:
+        return function(*plain, **named)
+
+    found = re.search(r'File "([^"]+)", line (\d+)', node.sourceRange())
+    if found is None:
+        return call
+    file, line = found.groups()
+    # The call stands a line below the head of the function; torch remembers the lines of functions of this name alone.
+    code = call.__code__.replace(
+        co_filename=file, co_firstlineno=max(int(line) - 1, 1), co_name="forward"
+    )
+    return FunctionType(code, {})
 
 
 def _returned(value: Any) -> Any:
@@ -159,11 +199,3 @@ def _returned(value: Any) -> Any:
     if isinstance(value, (tuple, list)):
         return type(value)(_returned(one) for one in value)
     return value
-
-
-def _unread(node: Any, what: str) -> ConversionError:
-    where = node.sourceRange().strip().splitlines()
-    return ConversionError(
-        f"{node.kind()} in quantised TorchScript {what}{' (' + where[-1].strip() + ')' if where else ''}; "
-        "quantise the float model with nnapi_core.quantize(module, calibration_batches)"
-    )

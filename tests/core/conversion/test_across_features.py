@@ -17,7 +17,8 @@ from torch.export import Dim, ExportedProgram
 import nnapi_runtime
 from nnapi_core.conversion.convert import convert
 from nnapi_core.errors import ConversionError
-from nnapi_core.graph.export.export_torchscript import read_torchscript
+from nnapi_core.graph.export.export_module import export
+from nnapi_core.graph.export.export_torchscript import load_torchscript
 from nnapi_core.plugins.registry import Registry
 from tests.core.artifact.every_form import check_everywhere, without_nnapi
 from tests.core.conversion.random_graphs import Drawing, drawings
@@ -63,7 +64,7 @@ def spelt(spelling: str, module: nn.Module, args: tuple[torch.Tensor, ...]) -> E
             torch.jit.trace(module, tuple(one.clone() for one in args), check_trace=False).save(
                 path
             )  # type: ignore[no-untyped-call]
-            return read_torchscript(path, tuple(one.clone() for one in args))
+            return export(load_torchscript(path), tuple(one.clone() for one in args))
         program = torch.export.export(module, args, strict=False)
         return program.run_decompositions() if spelling == "decomposed" else program
 

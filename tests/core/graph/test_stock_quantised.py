@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from torch.ao.quantization.quantize_fx import convert_fx, prepare_fx
 
 import nnapi_core
-from nnapi_core.graph.export.export_torchscript import read_torchscript
+from nnapi_core.graph.export.export_module import export
+from nnapi_core.graph.export.export_torchscript import load_torchscript
 
 RECIPE = r"nnapi_core\.quantize\(module, calibration_batches\)"
 X = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(1))
@@ -97,7 +98,7 @@ def test_torchscript(engine: str, tmp_path: Path) -> None:
     torch.jit.trace(module, X).save(path)
     with torch.no_grad():
         expected = module(X)
-    converted = nnapi_core.convert(read_torchscript(path, (X,)), (X,), fallback="error")
+    converted = nnapi_core.convert(export(load_torchscript(path), (X,)), (X,), fallback="error")
     assert converted.report.float_islands() == []
     step = float(expected.unique().diff().min())
     assert float((converted(X) - expected).abs().max()) <= 2.01 * step
