@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 import nnapi_core
@@ -370,6 +369,11 @@ def _explain_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _with_plugins(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    _plugin_options(parser)
+    return parser
+
+
 def all_parsers() -> dict[str, Callable[[], argparse.ArgumentParser]]:
     """By command, what makes its parser."""
     return {"convert": _convert_parser, **_PARSERS}
@@ -384,6 +388,6 @@ _PARSERS: dict[str, Callable[[], argparse.ArgumentParser]] = {
     "bench": bench_parser,
     "plugins": _plugins_parser,
     "new-plugin": _new_plugin_parser,
-    "quantize": partial(quantize_parser, feature_level),
-    "evaluate": evaluate_parser,
+    "quantize": lambda: _with_plugins(quantize_parser(feature_level)),
+    "evaluate": lambda: _with_plugins(evaluate_parser()),
 }

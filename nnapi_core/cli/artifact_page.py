@@ -59,7 +59,9 @@ def _json(path: str, drawn: Sequence[Picture], timed: dict[str, Row]) -> str:
         return {**asdict(node), "microseconds": None if row is None else row.microseconds}
 
     graphs = [{"name": one.name, "nodes": [described(n) for n in one.nodes]} for one in drawn]
-    return json.dumps({"artifact": Path(path).name, "graphs": graphs}, indent=1)
+    return json.dumps(
+        {"schema_version": 1, "artifact": Path(path).name, "graphs": graphs}, indent=1
+    )
 
 
 def _html(path: str, drawn: Sequence[Picture], timed: dict[str, Row]) -> str:

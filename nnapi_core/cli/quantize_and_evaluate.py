@@ -14,6 +14,7 @@ import torch
 import nnapi_runtime
 from nnapi_core.artifact.atomic_write import check_writable, written_whole
 from nnapi_core.cli.model_source import function_of, model_of
+from nnapi_core.cli.plugin_files import registry_of
 from nnapi_core.cli.print_text import say
 from nnapi_core.cli.progress import working
 from nnapi_core.conversion.presets import preset
@@ -22,6 +23,8 @@ from nnapi_core.graph.calibration_record import CalibrationRecord
 from nnapi_core.quantisation import scheme_of
 from nnapi_core.verification.evaluate import Evaluation
 from nnapi_core.verification.evaluate import evaluate as evaluate_models
+
+SCHEMA_VERSION = 1
 
 
 def quantize(options: Namespace) -> int:
@@ -33,6 +36,7 @@ def quantize(options: Namespace) -> int:
     if options.report:
         _check_suffix(options.report, ".json", "a report of a calibration")
         check_writable(options.report)
+    registry = registry_of(options)
     module = model_of(options.model)
     with working("reading the data"):
         batches = _called(function_of(options.data, "--data"), options.data)
@@ -49,6 +53,7 @@ def quantize(options: Namespace) -> int:
             target_snr=options.target_snr,
             metric=_metric(options),
             at_least=options.at_least,
+            registry=registry,
         )
     record = CalibrationRecord.of(program)
     assert record is not None
@@ -58,7 +63,8 @@ def quantize(options: Namespace) -> int:
         torch.export.save(program, temporary)
     if options.report:
         with written_whole(options.report) as temporary:
-            temporary.write_text(json.dumps(attrs.asdict(record), indent=1), "utf-8")
+            document = {"schema_version": SCHEMA_VERSION, **attrs.asdict(record)}
+            temporary.write_text(json.dumps(document, indent=1), "utf-8")
     say(f"wrote {options.output}; convert it with: nnapi-convert {options.output} -o OUT")
     return 0
 
@@ -68,6 +74,7 @@ def evaluate(options: Namespace) -> int:
     if options.report:
         _check_suffix(options.report, ".json", "a report of an evaluation")
         check_writable(options.report)
+    registry_of(options)  # operators of plugins are known to torch once these are imported
     metric = function_of(options.metric, "--metric")
     data = function_of(options.data, "--data")
     found: list[Evaluation] = []
@@ -82,7 +89,8 @@ def evaluate(options: Namespace) -> int:
     if options.report:
         with written_whole(options.report) as temporary:
             rows = [attrs.asdict(one) for one in found]
-            temporary.write_text(json.dumps(rows, indent=1), "utf-8")
+            document = {"schema_version": SCHEMA_VERSION, "models": rows}
+            temporary.write_text(json.dumps(document, indent=1), "utf-8")
     return 0
 
 

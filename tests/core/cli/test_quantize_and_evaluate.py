@@ -69,13 +69,16 @@ def test_from_a_model_to_the_comparison(
     assert main([*argv, "--report", str(tmp_path / "r.json")]) == 0
     assert "computed in floats, as was asked: conv2d" in capsys.readouterr().out
     report = json.loads((tmp_path / "r.json").read_text())
+    assert report["schema_version"] == 1
     assert report["calibration"] == "percentile" and report["left"] == ["conv2d"]
     assert main([str(program), "-o", str(artifact)]) == 0
     capsys.readouterr()
     files = [f"{model}:net", str(program), str(artifact)]
     argv = ["evaluate", *files, "--data", f"{model}:labelled", "--metric", f"{model}:accuracy"]
     assert main([*argv, "--report", str(tmp_path / "e.json")]) == 0
-    rows = json.loads((tmp_path / "e.json").read_text())
+    document = json.loads((tmp_path / "e.json").read_text())
+    assert document["schema_version"] == 1
+    rows = document["models"]
     assert [one["name"] for one in rows] == files
     assert rows[0]["values"] == {"metric": 1.0} and all(one["items"] == 12 for one in rows)
     assert rows[1]["values"] == rows[2]["values"]
