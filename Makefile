@@ -117,6 +117,7 @@ FORCE:
 # The tools, then the project itself: in place, and with the binding alone, since `build` does the rest
 # before everyone's eyes.
 .venv/installed: .venv/torch .venv/modules pyproject.toml CMakeLists.txt nnapi_runtime/host.cmake nnapi_runtime/python.cmake
-	$(BIN)/pip install --quiet "scikit-build-core>=1.1" "nanobind>=3.1,<4" "ninja>=1.11" "nlohmann-json>=3.11"
-	$(BIN)/pip install --no-build-isolation --config-settings=build.targets=_loader --editable '.[quant,report,dev]'
+	$(BIN)/python tools/dependency_group.py dev > .venv/dev.txt
+	$(BIN)/pip install --quiet -r .venv/dev.txt
+	$(BIN)/pip install --no-build-isolation --config-settings=build.targets=_loader --editable '.[quant,report]'
 	touch $@
