@@ -189,12 +189,12 @@ def source_of(node: Node) -> str:
         if line.startswith('File "'):
             file, rest = line[6:].split('"', 1)
             innermost = f"{file}:{rest.split('line ', 1)[-1].split(',', 1)[0]}"
-            if not _is_torchs_own(file):
+            if not is_torchs_own(file):
                 users = innermost
     return users or innermost
 
 
-def _is_torchs_own(file: str) -> bool:
+def is_torchs_own(file: str) -> bool:
     """Also of a program that was exported elsewhere, where torch lay in another folder, under another system."""
     path = file.replace("\\", "/")
     return file.startswith("<") or path.startswith(_TORCH_FOLDER) or bool(_INSTALLED.search(path))

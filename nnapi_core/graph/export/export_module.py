@@ -19,7 +19,9 @@ from nnapi_core.graph.export.assigned_attributes import (
 from nnapi_core.graph.export.check_arguments import check_arguments, check_model
 from nnapi_core.graph.export.export_torchscript import export_torchscript
 from nnapi_core.graph.export.known_numbers import KnownNumbers
+from nnapi_core.graph.export.refusals import told
 from nnapi_core.graph.quantised.read_weight_only import read_weight_only, refuse_other_weights
+from nnapi_core.graph.sizes.grown_examples import grown_examples
 from nnapi_core.graph.torchscript.stock_quantised import is_stock_quantised, read_stock_quantised
 
 
@@ -53,6 +55,10 @@ def export(
     if isinstance(module, torch.jit.ScriptModule):
         return export_torchscript(module, tuple(example_args), example_kwargs, dynamic_shapes)
     refuse_other_weights(dict(module.named_parameters()) | dict(module.named_buffers()))
+    if dynamic_shapes is not None:
+        example_args, example_kwargs = grown_examples(
+            module, example_args, example_kwargs, dynamic_shapes
+        )
     exporting = partial(
         torch.export.export,
         module,
@@ -76,7 +82,7 @@ def export(
         if found is not None:
             return found
         raise ConversionError(
-            f"torch.export cannot trace {type(module).__name__}: {type(error).__name__}: {error}"
+            f"torch.export cannot trace {type(module).__name__}: {told(error)}"
             + _scripted_parts(module)
         ) from error
 

@@ -11,7 +11,9 @@ import torch.utils._pytree as pytree
 from torch.export import ExportedProgram
 
 from nnapi_core.errors import ConversionError
+from nnapi_core.graph.export.refusals import told
 from nnapi_core.graph.sizes.free_sizes import is_flexible
+from nnapi_core.graph.sizes.grown_examples import grown_examples
 from nnapi_core.graph.torchscript.scripted_module import ScriptedModule, assigns, read_script
 
 
@@ -75,6 +77,8 @@ def _walked(
     """By its own graph. ``reason`` is why torch's converter does not read it."""
     try:
         read = read_script(module, example_args, kwargs)
+        if dynamic_shapes is not None:
+            example_args, kwargs = grown_examples(read, example_args, kwargs, dynamic_shapes)
         with torch.no_grad():
             return torch.export.export(
                 read, example_args, dict(kwargs), dynamic_shapes=dynamic_shapes, strict=False
@@ -82,9 +86,9 @@ def _walked(
     except ConversionError:
         raise
     except Exception as error:
-        told = f"; torch's own converter: {type(reason).__name__}: {reason}" if reason else ""
+        why = f"; torch's own converter: {told(reason)}" if reason else ""
         raise ConversionError(
-            f"the TorchScript module {module.original_name} cannot be read ({type(error).__name__}: {error}{told}); "
+            f"the TorchScript module {module.original_name} cannot be read ({told(error)}{why}); "
             f"{ScriptedModule.advice}"
         ) from error
 
