@@ -4,11 +4,26 @@ from __future__ import annotations
 
 import codecs
 import os
+import re
 import sys
 
 from nnapi_core.artifact.printable import printable
 
 _PLAIN = {"→": "->", "…": "...", "×": "x", "µ": "u", "━": "#", "—": "-", "·": "."}
+# What errors call Python's arguments by, and the options that give these.
+_OPTIONS = {
+    r"\bconvert with quantized_io=False": "leave --quantized-io out",
+    r"\bquantized_io(=True|(?=:))": "--quantized-io",
+    r"\bname them in dynamic_shapes=": "name them with --dynamic",
+    r"\bgive a list of sizes=": "give --sizes NAME=N,... for each of them",
+    r"(?<= to make one model) for each of them": "",
+    r"\bfixed sizes are to be listed: sizes=.*": "fixed sizes are to be listed: --sizes NAME=N,... for each",
+    r"\bmetric=": "--metric",
+    r"\bat_least=": "--at-least",
+    r"\btarget_snr=": "--target-snr",
+    r"\bnnapi_core\.quantize\(\.\.\., per_channel=False\)": "nnapi-convert quantize --scheme uint8-per-tensor",
+    r"\bfallback=\"error\"": "--fallback error",
+}
 _HANDLER = "torch_nnapi.spelt"
 
 
@@ -29,7 +44,9 @@ def say(text: str) -> None:
 
 
 def complain(text: str) -> None:
-    """On standard error, as an error of the command."""
+    """On standard error, as an error of the command, in its words."""
+    for argument, option in _OPTIONS.items():
+        text = re.sub(argument, option, text)
     print(printable(f"nnapi-convert: {text}", keep="\n\t"), file=sys.stderr)
 
 
