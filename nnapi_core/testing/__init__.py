@@ -1,4 +1,4 @@
-"""The harness that plugin authors test with: strategies, `check_lowering`, tolerances.
+"""The harness that plugin authors test with: strategies, `check_lowering`, `check_quantised`, tolerances.
 
 ::
 
@@ -12,6 +12,7 @@
 from hypothesis import HealthCheck, settings
 
 from nnapi_core.testing.check import Case, Outcome, check_lowering
+from nnapi_core.testing.check_quantised import check_quantised
 from nnapi_core.testing.quiet_torch import quiet_trace
 from nnapi_core.testing.strategies import (
     feature_levels,
@@ -27,6 +28,7 @@ __all__ = [
     "Outcome",
     "Tolerance",
     "check_lowering",
+    "check_quantised",
     "feature_levels",
     "images",
     "quiet_trace",

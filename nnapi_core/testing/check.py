@@ -9,6 +9,7 @@ from typing import Any
 import torch
 import torch.utils._pytree as pytree
 from attrs import field, frozen
+from torch.export import ExportedProgram
 
 import nnapi_runtime
 from nnapi_core.conversion.convert import convert
@@ -36,6 +37,7 @@ class Case:
     bound: float = 0.0
     """The documented error of an approximation."""
     quant_steps: int = 1
+    """Of `check_quantised`: how many steps of its scale a result may be off."""
 
 
 @frozen(eq=False)
@@ -71,11 +73,17 @@ def check_lowering(case: Case, *, registry: Registry | None = None) -> Outcome:
     with anything but `Unsupported`. Raises `PluginError` where a plugin is at fault, and then the same, at once, for
     every other example of this test.
     """
-    module = case.function
-    test = getattr(module, "__code__", type(module)), registry
+    return or_plugins_fault(case, registry, _checked)
+
+
+def or_plugins_fault(
+    case: Case, registry: Registry | None, check: Callable[[Case, Registry], Outcome]
+) -> Outcome:
+    """What ``check`` gives; or the `PluginError` that it raised for another example of this test."""
+    test = getattr(case.function, "__code__", type(case.function)), registry
     if test not in _failed:
         try:
-            return _checked(module, case, registry or installed_plugins())
+            return check(case, registry or installed_plugins())
         except PluginError as error:
             _failed[test] = error, error.__traceback__
     # Always the same error, from the same place, or Hypothesis takes it for several.
@@ -83,17 +91,30 @@ def check_lowering(case: Case, *, registry: Registry | None = None) -> Outcome:
     raise failure.with_traceback(where)
 
 
-def _checked(module: Any, case: Case, registry: Registry) -> Outcome:
-    if not isinstance(module, torch.nn.Module):
-        module = _Wrapped(module)
-    module = module.eval()
-    args = tuple(case.args)
+def module_of(case: Case) -> torch.nn.Module:
+    """In evaluation mode."""
+    function = case.function
+    return (function if isinstance(function, torch.nn.Module) else _Wrapped(function)).eval()
+
+
+def _checked(case: Case, registry: Registry) -> Outcome:
+    module = module_of(case)
     with torch.no_grad():
-        expected = module(*pytree.tree_map_only(torch.Tensor, torch.clone, args))
+        expected = module(*copied(case.args))
+    outcome, actual = run_converted(module, case, registry)
+    if outcome.supported:
+        _compare(actual, expected, case)
+    return outcome
+
+
+def run_converted(
+    model: torch.nn.Module | ExportedProgram, case: Case, registry: Registry
+) -> tuple[Outcome, Any]:
+    """The model converted to NNAPI alone, and its result on the case's arguments; or the reasons, and None."""
     try:
         converted = convert(
-            module,
-            args,
+            model,
+            tuple(case.args),
             feature_level=case.feature_level,
             fallback="error",
             registry=registry,
@@ -102,16 +123,19 @@ def _checked(module: Any, case: Case, registry: Registry) -> Outcome:
         reasons = tuple(str(refusal).splitlines()[1:]) or (str(refusal),)
         crashed = [reason for reason in reasons if ") failed: " in reason]
         assert not crashed, "a lowering must refuse with Unsupported:\n" + "\n".join(crashed)
-        return Outcome(None, reasons)
+        return Outcome(None, reasons), None
     _check_bytes(converted)
     needed = converted.report.feature_level
     assert needed <= case.feature_level, f"emitted level {needed} for {case.feature_level}"
     try:
-        actual = converted(*pytree.tree_map_only(torch.Tensor, torch.clone, args))
+        return Outcome(converted), converted(*copied(case.args))
     except nnapi_runtime.NnapiError as error:
         raise AssertionError(f"the runtime refuses the converted model: {error}") from error
-    _compare(actual, expected, case)
-    return Outcome(converted)
+
+
+def copied(args: Sequence[Any]) -> Any:
+    """The model may write into its arguments."""
+    return pytree.tree_map_only(torch.Tensor, torch.clone, tuple(args))
 
 
 def _check_bytes(converted: Converted) -> None:

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nnapi_core
-from nnapi_core.plugin import Model
-from nnapi_core.testing import Case, check_lowering, tensors
+from nnapi_core.plugin import Model, ops
+from nnapi_core.testing import Case, check_lowering, check_quantised, tensors
 
 larger = torch.ops.acme.larger.default
 
@@ -37,19 +37,12 @@ class Larger(torch.nn.Module):
 @given(seed=st.integers(0, 1000))
 def test_integers_of_one_range(level: int, seed: int) -> None:
     torch.manual_seed(seed)
-    module, x = Larger().eval(), torch.randn(16, 8)
-    program = nnapi_core.quantize(module, [(x,)], feature_level=level)
-    converted = nnapi_core.convert(program, (x,), feature_level=level, fallback="error")
-    assert not converted.report.float_islands()
-    quantised = program.module()(x)
-    scale = float(quantised.abs().max()) / 100
-    assert torch.allclose(converted(x), quantised, atol=scale)
-    assert converted.report.operations["MAXIMUM"] == 1
-    (maximum,) = [one for one in _model(converted).operations if one.spec.name == "MAXIMUM"]
-    quants = {
-        _model(converted).operands[one].type.quant for one in (*maximum.inputs, *maximum.outputs)
-    }
-    assert len(quants) == 1
+    outcome = check_quantised(Case(Larger(), (torch.randn(16, 8),), feature_level=level))
+    assert outcome.converted is not None, outcome.reasons
+    model = _model(outcome.converted)
+    (maximum,) = [one for one in model.operations if one.spec is ops.MAXIMUM]
+    # One scale and zero point for all three.
+    assert len({model.operands[i].type for i in (*maximum.inputs, *maximum.outputs)}) == 1
 
 
 def _model(converted: nnapi_core.Converted) -> Model:
