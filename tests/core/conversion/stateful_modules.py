@@ -65,6 +65,40 @@ class Ring(nn.Module):
         return oldest
 
 
+class Wheel(nn.Module):
+    """The latest rows, each written where the oldest was: at a place that is state itself."""
+
+    def __init__(self, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.register_buffer("rows", torch.zeros(SIDE, 3))
+        self.register_buffer("turns", torch.zeros(1, dtype=dtype))
+
+    def forward(self, x: torch.Tensor, place: torch.Tensor) -> torch.Tensor:
+        self.rows.index_copy_(0, self.turns.to(torch.int64), x)
+        self.turns.copy_((self.turns + 1) % SIDE)
+        return self.rows.amax(0, keepdim=True) + self.turns
+
+
+class Switch(nn.Module):
+    """Two states, of which a condition on the state itself says which one is written, and how."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("rises", torch.ones(1, dtype=torch.int32))
+        self.register_buffer("level", torch.zeros(1, 3))
+
+    def forward(self, x: torch.Tensor, place: torch.Tensor) -> torch.Tensor:
+        level, rises = torch.cond(
+            (self.rises > 0).all() & (x.sum() > -1),
+            lambda level, rises, x: (level + x, rises - 1),
+            lambda level, rises, x: (level * 0.5, rises + 2),
+            (self.level, self.rises, x),
+        )
+        self.level.copy_(level)
+        self.rises.copy_(rises)
+        return level * 2 + rises
+
+
 class Before(nn.Module):
     """Returns its state as it was, and keeps the argument as it is."""
 
@@ -180,7 +214,9 @@ CELLS = (
     lambda: Cache("index_copy"),
     lambda: Cache("index_put"),
     lambda: Cache("slice"),
-    Heads, Ring, Before, Swap, Twins, Branch, Cleared, InTorch, Seen, Image,
+    lambda: Wheel(torch.int32),
+    lambda: Wheel(torch.int64),
+    Switch, Heads, Ring, Before, Swap, Twins, Branch, Cleared, InTorch, Seen, Image,
 )  # fmt: skip
 
 
