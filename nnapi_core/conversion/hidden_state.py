@@ -91,10 +91,19 @@ def _twin(module: torch.nn.Module) -> torch.nn.Module:
 
 @contextmanager
 def _same_buffers(module: torch.nn.Module, kept: Collection[str]) -> Iterator[None]:
-    """Afterwards the buffers are what they were before, those that were replaced too."""
+    """Afterwards the buffers are what they were before, those that were replaced too.
+
+    They are the same tensors: an object of the module, such as a cache, may hold them, too.
+    """
     before = [
-        (one, {name: _clone(value) for name, value in one._buffers.items()})
+        (one, {name: _written_in_place(value) for name, value in one._buffers.items()})
         for one in module.modules()
+    ]
+    values = [
+        (value, value._version, _clone(value))
+        for _, buffers in before
+        for value in buffers.values()
+        if value is not None
     ]
     plain = [(owner, name, _clone(vars(owner)[name])) for owner, name in _plain(module, kept)]
     try:
@@ -102,8 +111,16 @@ def _same_buffers(module: torch.nn.Module, kept: Collection[str]) -> Iterator[No
     finally:
         for one, buffers in before:
             one._buffers.update(buffers)
+        for tensor, version, value in values:
+            if tensor._version != version:
+                tensor.copy_(value)
         for owner, name, value in plain:
             setattr(owner, name, value)
+
+
+def _written_in_place(tensor: torch.Tensor | None) -> torch.Tensor | None:
+    """The tensor; a copy of one that only ``torch.inference_mode`` may write into."""
+    return tensor.clone() if tensor is not None and tensor.is_inference() else tensor
 
 
 def _plain(module: torch.nn.Module, kept: Collection[str]) -> Iterator[tuple[Any, str]]:

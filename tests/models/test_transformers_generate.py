@@ -13,6 +13,7 @@ from torch import nn
 import nnapi_core
 import nnapi_runtime
 from nnapi_core.generation import CachedDecoder, CachedEncoderDecoder, generate
+from nnapi_core.generation.cached_models import _cache_argument
 
 transformers = pytest.importorskip(
     "transformers", reason="models of transformers need the extra `models`"
@@ -57,6 +58,44 @@ def test_a_text_ends_after_its_last_token() -> None:
     assert found == wanted[: wanted.index(wanted[3]) + 1]
     with pytest.raises(ValueError, match=r"give \(1, n\) with n >= 1"):
         generate(made, task.prompt[:, :0], 8)
+
+
+class WithStaticCache(nn.Module):
+    """transformers' own cache, its tensors registered as buffers."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.model = model
+        config = model.config
+        self.kept = transformers.StaticCache(config=config, max_cache_len=40)
+        heads, width = config.num_key_value_heads, config.head_dim
+        self.kept.early_initialization(1, heads, width, torch.float32, torch.device("cpu"))
+        for number, layer in enumerate(self.kept.layers):
+            for name in ("keys", "values", "cumulative_length"):
+                self.register_buffer(f"{name}_{number}", getattr(layer, name))
+
+    def read(self, tokens: torch.Tensor) -> torch.Tensor:
+        known = {_cache_argument(self.model): self.kept}
+        scores: torch.Tensor = self.model(input_ids=tokens, use_cache=True, **known).logits[:, -1]
+        return scores
+
+
+def test_a_static_cache_that_is_registered_is_state_as_it_is() -> None:
+    task = example.TASKS["llama"]()
+    wanted = task.wanted(TOKENS)
+    made = WithStaticCache(task.model).eval()
+    converted = nnapi_core.convert_methods(
+        {"prefill": (made.read, (task.prompt,)), "step": (made.read, (torch.zeros(1, 1).long(),))},
+        feature_level=30,
+    )
+    assert "cumulative_length_0" in {row.name for row in converted.report.states}
+    session = converted.session()
+    for _ in range(2):
+        session.reset()
+        found = [int(session.prefill(task.prompt).argmax())]
+        while len(found) < TOKENS:
+            found.append(int(session.step(torch.tensor([[found[-1]]])).argmax()))
+        assert found == wanted
 
 
 def recurrent() -> nn.Module:

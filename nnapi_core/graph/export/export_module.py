@@ -20,6 +20,7 @@ from nnapi_core.graph.export.check_arguments import check_arguments, check_model
 from nnapi_core.graph.export.export_torchscript import export_torchscript
 from nnapi_core.graph.export.known_numbers import KnownNumbers
 from nnapi_core.graph.export.refusals import told
+from nnapi_core.graph.export.same_tensors import buffers_as_they_were, merge_same_tensors
 from nnapi_core.graph.quantised.read_weight_only import read_weight_only, refuse_other_weights
 from nnapi_core.graph.sizes.grown_examples import grown_examples
 from nnapi_core.graph.torchscript.stock_quantised import is_stock_quantised, read_stock_quantised
@@ -48,7 +49,7 @@ def export(
     example_kwargs = dict(example_kwargs or {})
     check_model(module)
     if isinstance(module, ExportedProgram):
-        return read_weight_only(module)
+        return _plain(module)
     check_arguments(example_args, example_kwargs)
     if is_stock_quantised(module):
         module = read_stock_quantised(module, tuple(example_args))
@@ -70,11 +71,12 @@ def export(
     try:
         with (
             torch.no_grad(),
+            buffers_as_they_were(module),
             _no_new_attributes(module),
             refused_assignments(module, notes.assigned) as check,
             assigned_buffers_written(module),
         ):
-            return read_weight_only(check(exporting()))
+            return _plain(check(exporting()))
     except ConversionError:
         raise
     except Exception as error:
@@ -85,6 +87,11 @@ def export(
             f"torch.export cannot trace {type(module).__name__}: {told(error)}"
             + _scripted_parts(module)
         ) from error
+
+
+def _plain(exported: ExportedProgram) -> ExportedProgram:
+    """The program, where each tensor is its own and has one name."""
+    return merge_same_tensors(read_weight_only(exported))
 
 
 @contextmanager
@@ -118,12 +125,13 @@ def _with_known_numbers(
     try:
         with (
             torch.no_grad(),
+            buffers_as_they_were(module),
             _no_new_attributes(module),
             refused_assignments(module, notes.assigned) as check,
             assigned_buffers_written(module),
             known,
         ):
-            found = read_weight_only(check(exporting()))
+            found = _plain(check(exporting()))
     except ConversionError:
         raise
     except Exception:
