@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Any
 
+import torch
+from attrs import frozen
 from torch.fx import Node
 
 
@@ -37,3 +39,26 @@ def call_before(before: Node, target: Any, args: tuple[Any, ...]) -> Node:
         node = before.graph.call_function(target, args)
     node.meta.update(before.meta)
     return node
+
+
+@frozen(eq=False)
+class CallBuilder:
+    """Makes calls in front of one, of its source, and constants for them."""
+
+    program: Any
+    before: Node
+
+    def __call__(self, target: Any, *args: Any) -> Node:
+        values = torch.fx.node.map_arg(args, lambda node: node.meta["val"])
+        with self.before.graph.inserting_before(self.before):
+            node = self.before.graph.call_function(target, args)
+        node.meta.update(self.before.meta)
+        node.meta["val"] = target(*values)
+        return node
+
+    def constant(self, name: str, value: torch.Tensor) -> Node:
+        mode = self.before.meta["val"].fake_mode
+        made: Node = self.program.add_constant(
+            name, mode.from_tensor(value), lambda: value, self.before
+        )
+        return made

@@ -22,7 +22,7 @@ from nnapi_core.plugin import (
     decompositions_of,
     hookimpl,
 )
-from nnapi_ops._graph_patterns import rewrite
+from nnapi_ops._graph_patterns import CallBuilder, rewrite
 from nnapi_ops.convolution._windows import Span, spans_of
 
 aten = torch.ops.aten
@@ -69,7 +69,7 @@ class _Windows:
         for size in outer:
             count *= size
         down, across = self.height.stride, self.width.stride
-        build = _Builder(program, unpooling)
+        build = CallBuilder(program, unpooling)
         first = build.constant("first_of_windows", self._firsts(rows, columns))
         within = build.constant("pixels_of_a_window", self._pixels().reshape(1, down, 1, across))
         blocks = [count * rows, 1, columns, 1]
@@ -125,29 +125,6 @@ def _windows(unpooling: Node) -> _Windows | None:
         return None
     height, width = (*spans, Span(1))[:2]
     return _Windows(height, width, (image[0], image[1]))
-
-
-@frozen(eq=False)
-class _Builder:
-    """Calls in front of one, with what they give."""
-
-    program: Any
-    before: Node
-
-    def __call__(self, target: Any, *args: Any) -> Node:
-        values = torch.fx.node.map_arg(args, lambda node: node.meta["val"])
-        with self.before.graph.inserting_before(self.before):
-            node = self.before.graph.call_function(target, args)
-        node.meta.update(self.before.meta)
-        node.meta["val"] = target(*values)
-        return node
-
-    def constant(self, name: str, value: torch.Tensor) -> Node:
-        mode = self.before.meta["val"].fake_mode
-        made: Node = self.program.add_constant(
-            name, mode.from_tensor(value), lambda: value, self.before
-        )
-        return made
 
 
 @hookimpl

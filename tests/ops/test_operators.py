@@ -8,7 +8,11 @@ from docs.generate import OPERATORS, ROOT, operators
 
 FAMILIES = sorted(path.parent for path in (ROOT / "nnapi_ops").glob("*/__init__.py"))
 # Modules that rewrite the torch graph, and lower nothing themselves.
-PASSES = {"recognise_shuffles.py", "recognise_nms_of_fixed_size.py"}
+PASSES = {
+    "recognise_shuffles.py",
+    "recognise_nms_of_fixed_size.py",
+    "recognise_complex_pairs.py",
+}
 
 
 def test_the_index_is_fresh() -> None:
