@@ -72,11 +72,11 @@ def compare(a: str | PathLike[str], b: str | PathLike[str]) -> list[Differing]:
                 said = f"{title} {name}".strip()
                 found.append(Differing(said, first.get(name, 0), second.get(name, 0)))
     if one.weights != other.weights:
-        found.append(Differing("weights", *(len(each.weights) for each in (one, other))))
+        own = [len(one.weights.keys() - other.weights), len(other.weights.keys() - one.weights)]
+        found.append(Differing("weights that the other has not", *own))
         totals = [sum(each.weights.values()) for each in (one, other)]
-        found.append(Differing("bytes of weights", *totals))
-        shared = one.weights.keys() & other.weights.keys()
-        found.append(Differing("weights that are in both", len(shared), len(shared)))
+        if totals[0] != totals[1]:
+            found.append(Differing("bytes of weights", *totals))
     if found and one.bytes != other.bytes:
         found.append(Differing("bytes of the file", one.bytes, other.bytes))
     return found

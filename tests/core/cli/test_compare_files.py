@@ -162,7 +162,7 @@ def test_diff_names_what_differs(suffix: str, capsys: pytest.CaptureFixture[str]
     assert "LOGISTIC: 0 | 1" in said and "weights" not in said
     assert main(["diff", f"small.{suffix}", f"other_weights.{suffix}", "--exit-code"]) == 3
     said = capsys.readouterr().out
-    assert "weights that are in both: 0 | 0" in said and "LOGISTIC" not in said
+    assert "weights that the other has not: 4 | 4" in said and "LOGISTIC" not in said
     assert main(["diff", f"small.{suffix}", f"counter.{suffix}", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["schema_version"] == 1 and not found["same"]
