@@ -19,7 +19,7 @@ from nnapi_core.errors import ConversionError
 from nnapi_core.graph.quantised.refuse_other_quantisation import RECIPE
 
 _LIMITS = {torch.uint8: (0, 255), torch.int8: (-128, 127)}
-_INTEGERS = {torch.quint8: torch.uint8, torch.qint8: torch.int8}
+INTEGERS = {torch.quint8: torch.uint8, torch.qint8: torch.int8}
 # TorchScript writes dtypes as numbers.
 _BY_NUMBER = {12: torch.int8, 13: torch.uint8}
 
@@ -45,6 +45,12 @@ class Rounded:
     grid: Grid
     is_shared: bool = False
     """Does a view share its memory? Then it cannot be changed in place here."""
+
+
+def from_integers(integers: Tensor, grid: Grid) -> Rounded:
+    """A tensor whose integers are at hand."""
+    numbers = torch.ops.quantized_decomposed.dequantize_per_tensor(integers, *grid.arguments)
+    return Rounded(numbers, grid)
 
 
 def rounded(numbers: Tensor, grid: Grid) -> Rounded:
@@ -95,7 +101,7 @@ class Packed:
         *,
         flat: bool = False,
     ) -> Packed:
-        if not weight.is_quantized or weight.dtype not in _INTEGERS:
+        if not weight.is_quantized or weight.dtype not in INTEGERS:
             raise ConversionError(
                 f"a quantised layer has weights of {weight.dtype}, where NNAPI has 8-bit integers. {RECIPE}"
             )

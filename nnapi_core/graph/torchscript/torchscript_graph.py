@@ -17,7 +17,14 @@ import torch
 from torch import nn
 
 from nnapi_core.errors import ConversionError
-from nnapi_core.graph.torchscript.packed_operators import Packed, Rounded, call_quantised
+from nnapi_core.graph.torchscript.packed_operators import (
+    INTEGERS,
+    Grid,
+    Packed,
+    Rounded,
+    call_quantised,
+    from_integers,
+)
 
 # Operators of TorchScript on plain Python values, which the dispatcher has not got.
 _OF_NUMBERS: dict[str, Callable[..., Any]] = {
@@ -42,6 +49,8 @@ class TorchScriptGraph(nn.Module):
         self._constants: dict[str, Any] = {}
         self._numbers: dict[str, Any] = {}
         self._buffers_of: dict[str, str] = {}
+        self._grids: dict[str, Grid] = {}
+        """Of buffers whose integers stand for numbers."""
         self._gather(self._graph)
 
     def _gather(self, block: Any) -> None:
@@ -58,15 +67,27 @@ class TorchScriptGraph(nn.Module):
                     self, f"packed_{len(self._constants)}", value, in_one_dimension=flat
                 )
             elif isinstance(value, torch.Tensor):
-                if value.is_quantized:
-                    raise self._unread(node, "is a quantised tensor that is no layer's weight")
                 self._buffers_of[name] = f"tensor_{len(self._constants)}"
-                self.register_buffer(self._buffers_of[name], value.detach())
                 self._constants[name] = None
-                if value.numel() == 1:
+                if value.is_quantized:
+                    self._grids[name] = self._grid(node, value)
+                    value = value.int_repr()
+                self.register_buffer(self._buffers_of[name], value.detach())
+                if value.numel() == 1 and name not in self._grids:
                     self._numbers[name] = value.item()
             else:
                 self._constants[name] = value
+
+    def _grid(self, node: Any, value: torch.Tensor) -> Grid:
+        if value.qscheme() not in (torch.per_tensor_affine, torch.per_tensor_symmetric):
+            raise self._unread(
+                node, "is a tensor with a scale for each channel, and no layer's weight"
+            )
+        if value.dtype not in INTEGERS:
+            raise self._unread(
+                node, f"is a tensor of {value.dtype}, where NNAPI has 8-bit integers"
+            )
+        return Grid(value.q_scale(), value.q_zero_point(), INTEGERS[value.dtype])
 
     def forward(self, *args: torch.Tensor) -> Any:
         values: dict[str, Any] = {}
@@ -85,6 +106,9 @@ class TorchScriptGraph(nn.Module):
 
     def _value(self, value: Any, values: dict[str, Any]) -> Any:
         name = value.debugName()
+        if name in self._grids:
+            integers = getattr(self, self._buffers_of[name])
+            return from_integers(integers, self._grids[name])
         if name in self._buffers_of:
             return getattr(self, self._buffers_of[name])
         return self._constants[name] if name in self._constants else values[name]

@@ -133,6 +133,27 @@ class Residual(nn.Module):
         return self.linear(self.dropout(self.pool(y).flatten(1))) + z[:, None]
 
 
+class WithConstants(nn.Module):
+    """Parameters of no layer: FX quantises them as it does what is computed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+        self.factor = nn.Parameter(torch.rand(1, 4, 1, 1) + 0.5)
+        self.shift = nn.Parameter(torch.randn(4, 1, 1))
+        self.border = nn.Parameter(torch.randn(1, 2, 6, 6))
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = torch.relu(self.conv(x) * self.factor + self.shift)
+        return torch.cat([y, self.border], 1)
+
+
+def test_quantised_constants(engine: str) -> None:
+    torch.manual_seed(0)
+    x = torch.randn(1, 3, 8, 8)
+    check(by_fx(WithConstants(), engine, x), x, steps=2, equal=0.9)
+
+
 def test_fx(engine: str) -> None:
     torch.manual_seed(0)
     check(by_fx(Residual(), engine, X), X, steps=3)
