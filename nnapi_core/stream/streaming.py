@@ -71,7 +71,7 @@ class Streaming(nn.Module):
         )
         beginning = self._sample(self.first_length)
         with torch.no_grad():
-            whole, ready = self.module(beginning), self.first(beginning)
+            whole, ready = self.module(beginning.clone()), self.first(beginning)
         self.delay = _longer(whole, ready)
         self.reset()
 
@@ -105,7 +105,8 @@ class Streaming(nn.Module):
         runs.reset()
         place, length = 0, x.shape[self.time]
         while place + (count := self.chunk if place else self.first_length) <= length:
-            part = x.narrow(self.time, place, count).contiguous()
+            # A layer may write into what it gets.
+            part = x.narrow(self.time, place, count).clone()
             yield runs.step(part) if place else runs.first(part)
             place += count
 
@@ -187,7 +188,7 @@ def streaming(module: nn.Module, example: torch.Tensor, *, chunk: int, time: int
         )
     graph = _traced(module)
     longer = torch.cat([example] * 2, time)
-    axes = find_time_axes(graph, example, longer)
+    axes = find_time_axes(graph, example.clone(), longer)
     time = time if time < 0 else time - example.ndim
     made = Streaming(graph, axes, example, chunk)
     _compare(made, axes)
@@ -342,11 +343,12 @@ def _compare(made: Streaming, axes: dict[Node, int | None]) -> None:
 
     with torch.no_grad():
         interpreter = _Values(made.module, whole)
-        interpreter.run(x)
+        interpreter.run(x.clone())
         place = 0
         while place < length:
             count = made.chunk if place else made.first_length
-            made._run(x.narrow(made.time, place, count), is_first=not place, note=note)
+            part = x.narrow(made.time, place, count).clone()
+            made._run(part, is_first=not place, note=note)
             place += count
     made.reset()
     for node, value in whole.items():

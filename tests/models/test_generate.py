@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,14 +9,15 @@ from typing import Any
 
 import pytest
 import torch
-from torch.jit.mobile import _load_for_lite_interpreter
 
 import nnapi_core
 import nnapi_runtime
+from tests.core.artifact.stock_methods import Stock
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "examples"))
 import generate
 
+METHODS = ("prefill", "step")
 PROMPTS = ["0123456789abcdef", "Redistribution and use in source and binary"]
 CHOICES: dict[str, Callable[[], generate.Choose]] = {
     "greedy": lambda: generate.greedy,
@@ -36,17 +36,6 @@ def model() -> Any:
     return made.eval()
 
 
-class Stock:
-    """A .ptl file in stock PyTorch."""
-
-    def __init__(self, path: Path, end: str = "") -> None:
-        ctypes.CDLL(str(nnapi_runtime.host_library()), mode=ctypes.RTLD_GLOBAL)
-        module = _load_for_lite_interpreter(str(path))
-        self.prefill: Any = lambda *args: module.run_method(f"prefill{end}", *args)
-        self.step: Any = lambda *args: module.run_method(f"step{end}", *args)
-        self.reset: Any = lambda: module.run_method("reset")
-
-
 @pytest.mark.parametrize("integers", [False, True])
 def test_every_face_writes_what_torch_writes(model: Any, integers: bool, tmp_path: Path) -> None:
     made = nnapi_core.quantize_weights(model) if integers else model
@@ -58,8 +47,8 @@ def test_every_face_writes_what_torch_writes(model: Any, integers: bool, tmp_pat
         "converted": converted,
         "file": nnapi_runtime.load(tmp_path / "m.nnapi"),
         "fork": nnapi_runtime.load(tmp_path / "m.nnapi").fork(),
-        "stock": Stock(tmp_path / "m.ptl"),
-        "stock in torch": Stock(tmp_path / "m.ptl", "_cpu"),
+        "stock": Stock(tmp_path / "m.ptl", "", METHODS),
+        "stock in torch": Stock(tmp_path / "m.ptl", "_cpu", METHODS),
     }
     for prompt in PROMPTS:
         for choice in CHOICES.values():

@@ -14,6 +14,7 @@ import nnapi_core
 import nnapi_runtime
 from nnapi_core.generation import CachedDecoder, CachedEncoderDecoder, generate
 from nnapi_core.generation.cached_models import _cache_argument
+from tests.core.artifact.stock_methods import Stock
 
 transformers = pytest.importorskip(
     "transformers", reason="models of transformers need the extra `models`"
@@ -49,6 +50,16 @@ def test_the_same_tokens_as_model_generate(name: str, tmp_path: Path) -> None:
             torch.testing.assert_close(
                 session.step(token, place), made.step(token, place), rtol=1e-3, atol=1e-3
             )
+
+
+def test_stock_pytorch_generates_the_same(tmp_path: Path) -> None:
+    task = example.TASKS["whisper"]()
+    wanted = task.wanted(TOKENS)
+    converted = nnapi_core.convert_methods(task.cached(task.model).methods(), feature_level=30)
+    converted.save(tmp_path / "m.ptl")
+    for end in ("", "_cpu"):
+        stock = Stock(tmp_path / "m.ptl", end, ("prefill", "step"))
+        assert generate(stock, task.prompt, TOKENS, encoder=task.encoder) == wanted
 
 
 def test_a_text_ends_after_its_last_token() -> None:

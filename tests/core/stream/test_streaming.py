@@ -17,6 +17,7 @@ from torch import nn
 import nnapi_core
 import nnapi_runtime
 from benchmarks.networks import Denoiser, FrameNorm
+from tests.core.artifact.stock_methods import Stock
 
 WIDE = 3
 
@@ -89,7 +90,7 @@ layers = st.one_of(
     st.builds(lambda: Along(nn.LSTM(WIDE, WIDE, 2, batch_first=True))),
     st.builds(lambda: FrameNorm(WIDE)),
     st.builds(lambda: nn.BatchNorm1d(WIDE)),
-    st.builds(nn.ReLU),
+    st.builds(nn.ReLU, st.booleans()),
     st.builds(Around, st.builds(same, few, st.integers(1, 2)), st.sampled_from(["sum", "gate", "cat"])),
 )  # fmt: skip
 
@@ -160,6 +161,29 @@ def test_the_denoiser_streams_in_constant_memory(tmp_path: Path) -> None:
             session.step(chunk)
         used.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
     assert used[1] - used[0] < 512  # kilobytes
+
+
+def test_what_is_given_stays_as_it_is() -> None:
+    module = nn.Sequential(nn.ReLU(inplace=True), nn.Conv1d(WIDE, WIDE, 3)).eval()
+    x = torch.randn(1, WIDE, 32)
+    before = x.clone()
+    made = nnapi_core.streaming(module, x, chunk=4)
+    list(made.run(x))
+    assert torch.equal(x, before)
+
+
+def test_stock_pytorch_gives_the_same(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    module = Denoiser(frames=16, hidden=12, by_frame=True).eval()
+    made = nnapi_core.streaming(module, torch.randn(1, 1, 512), chunk=320)
+    nnapi_core.convert_methods(made.methods(), feature_level=29).save(tmp_path / "m.ptl")
+    sound = torch.randn(1, 1, 320 * 6)
+    with torch.no_grad():
+        whole = module(sound)
+    for end in ("", "_cpu"):
+        stock = Stock(tmp_path / "m.ptl", end, ("first", "step"))
+        ours = torch.cat(list(made.run(sound, stock)), -1)
+        torch.testing.assert_close(ours, whole[..., : ours.shape[-1]], rtol=1e-4, atol=1e-5)
 
 
 class Calls(nn.Module):
