@@ -164,11 +164,11 @@ def _scaled(nn: Context, value: Value | Number, alpha: Number) -> Value:
 
 def _emit(nn: Context, spec: OperationSpec, a: Value, b: Value, bounds: Bounds) -> Value:
     dtype = a.dtype
-    if dtype.is_floating_point or a.quant is not None or b.quant is not None:
-        return _roughly_bounded(nn.emit(spec, a=a, b=b), bounds)
-    if a.spec.is_byte:
-        # Refused where it is emitted.
+    if a.quant is not None or b.quant is not None or a.spec.is_byte:
+        # Of bytes that are the numbers it is refused there.
         return nn.emit(spec, a=a, b=b)
+    if dtype.is_floating_point:
+        return _roughly_bounded(nn.emit(spec, a=a, b=b), bounds)
     bounds = _checked(dtype, bounds)
     exact = all(one.exact_in_float32 for one in (a.bounds, b.bounds, bounds))
     if nn.level >= 30 or not exact:
