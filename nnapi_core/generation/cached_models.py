@@ -229,12 +229,17 @@ def _caches_of(model: Any, inputs: Sequence[torch.Tensor]) -> tuple[Layers, Laye
     given = dict(zip(names, inputs, strict=False))
     if model.config.is_encoder_decoder:
         given["decoder_input_ids"] = torch.zeros(1, 1, dtype=torch.int64)
-    with torch.no_grad():
-        found = model(**given, use_cache=True)
-    cache = getattr(found, _cache_argument(model))
-    if not model.config.is_encoder_decoder:
-        return _tensors(cache), []
-    return _tensors(cache.self_attention_cache), _tensors(cache.cross_attention_cache)
+    try:
+        with torch.no_grad():
+            cache = getattr(model(**given, use_cache=True), _cache_argument(model))
+        if not model.config.is_encoder_decoder:
+            return _tensors(cache), []
+        return _tensors(cache.self_attention_cache), _tensors(cache.cross_attention_cache)
+    except Exception as error:
+        raise ConversionError(
+            f"{type(model).__name__} does not read {', '.join(given)} and give keys and values of attention: "
+            f"{type(error).__name__}: {error}"
+        ) from error
 
 
 def _tensors(cache: Any) -> Layers:

@@ -7,6 +7,7 @@ are a table of buckets, from which a step takes the row of its place.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -25,11 +26,16 @@ class BucketsByPlace(nn.Module):
         """``attention``: a layer of T5's decoder that has ``relative_attention_bias``; ``room``: how many places."""
         super().__init__()
         places = torch.arange(room)
+        known = {
+            "bidirectional": False,
+            "num_buckets": getattr(attention, "relative_attention_num_buckets", None),
+            "max_distance": getattr(attention, "relative_attention_max_distance", None),
+        }
+        # UMT5's takes these from its layer.
+        named = inspect.signature(attention._relative_position_bucket).parameters
         found = attention._relative_position_bucket(
             places[None] - places[:, None],
-            bidirectional=False,
-            num_buckets=attention.relative_attention_num_buckets,
-            max_distance=attention.relative_attention_max_distance,
+            **{name: value for name, value in known.items() if name in named},
         )
         self.register_buffer("buckets", found, persistent=False)
 

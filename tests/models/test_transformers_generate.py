@@ -14,6 +14,7 @@ import nnapi_core
 import nnapi_runtime
 from nnapi_core.generation import CachedDecoder, CachedEncoderDecoder, generate
 from nnapi_core.generation.cached_models import _cache_argument
+from nnapi_core.generation.relative_bias import BucketsByPlace, biased_layers
 from tests.core.artifact.stock_methods import Stock
 
 transformers = pytest.importorskip(
@@ -69,6 +70,28 @@ def test_a_text_ends_after_its_last_token() -> None:
     assert found == wanted[: wanted.index(wanted[3]) + 1]
     with pytest.raises(ValueError, match=r"give \(1, n\) with n >= 1"):
         generate(made, task.prompt[:, :0], 8)
+
+
+@pytest.mark.parametrize("name", ["T5", "UMT5"])
+def test_biases_by_place_are_those_of_the_model(name: str) -> None:
+    config = getattr(transformers, f"{name}Config")(
+        vocab_size=8, d_model=16, d_kv=4, d_ff=8, num_layers=2, num_heads=2
+    )
+    model = getattr(transformers, f"{name}ForConditionalGeneration")(config).eval()
+    found = biased_layers(model.get_decoder())
+    assert len(found) == (1 if name == "T5" else 2)
+    for layer in found:
+        table = BucketsByPlace(layer, 300)
+        for start, count in ((0, 1), (0, 300), (7, 5), (299, 1)):
+            wanted = layer.compute_bias(count, 300, past_seen_tokens=start)
+            assert torch.equal(table.bias(layer, torch.arange(start, start + count)), wanted)
+
+
+def test_a_model_of_pictures_says_what_it_does_not_give() -> None:
+    config = transformers.ViTConfig(hidden_size=8, num_hidden_layers=1, num_attention_heads=2)
+    model = transformers.ViTModel(config).eval()
+    with pytest.raises(nnapi_core.ConversionError, match="ViTModel"):
+        CachedDecoder(model, room=32)
 
 
 class WithStaticCache(nn.Module):
