@@ -17,7 +17,7 @@ BIN := .venv/bin
 export CMAKE_CXX_COMPILER_LAUNCHER ?= $(shell command -v ccache)
 export CMAKE_BUILD_PARALLEL_LEVEL ?= $(JOBS)
 
-.PHONY: demo test test-all lint types bench bench-models peers docs fuzz test-asan test-tsan test-aarch64 build clean
+.PHONY: demo test test-all lint types bench bench-models peers docs site fuzz test-asan test-tsan test-aarch64 build clean
 
 # Convert MobileNetV2 and a digits classifier, run them on NNAPI, and compare with eager torch.
 demo: build
@@ -63,6 +63,12 @@ peers: .venv/models
 # docs/operators.md and docs/coverage.md (PAGES: which of them).
 docs: build
 	$(BIN)/python docs/generate.py $(PAGES)
+
+# The documentation as a site, in build/site. A link that leads nowhere fails it.
+site: .venv/installed
+	$(BIN)/python tools/dependency_group.py docs > .venv/docs.txt
+	$(BIN)/pip install --quiet -r .venv/docs.txt
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build
 
 # Random models through the C API, under libFuzzer (needs clang); damaged files, and hostile calls of torch's operators.
 fuzz: .venv/installed
