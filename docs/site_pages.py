@@ -147,12 +147,12 @@ def _built(value: Any) -> Iterator[str]:
 
 
 def _command_page() -> str:
-    from nnapi_core.cli import arguments
+    from nnapi_core.cli import convert_arguments
 
-    parsers: dict[str, argparse.ArgumentParser] = {"": arguments._convert_parser()}
-    for name in arguments.COMMANDS:
+    parsers: dict[str, argparse.ArgumentParser] = {"": convert_arguments._convert_parser()}
+    for name in convert_arguments.COMMANDS:
         if name != "convert":
-            parsers[name] = arguments._PARSERS[name]()
+            parsers[name] = convert_arguments._PARSERS[name]()
     lines = ["# Command line", ""]
     for name, parser in parsers.items():
         parser.formatter_class = argparse.RawDescriptionHelpFormatter

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from nnapi_core.conversion.explain import explain
     from nnapi_core.conversion.presets import Preset, preset
     from nnapi_core.flexible.strategy import Strategy
-    from nnapi_core.lowering.partition.group_nodes import IslandRule
+    from nnapi_core.lowering.partition.group_nodes_into_pieces import IslandRule
     from nnapi_core.nnapi.device_profile import DeviceProfile
     from nnapi_core.quantisation.calibration import quantize
     from nnapi_core.quantisation.quantizer import NnapiQuantizer
@@ -68,7 +68,7 @@ _LAZY = {
     "NnapiQuantizer": "quantisation.quantizer",
     "DeviceProfile": "nnapi.device_profile",
     **dict.fromkeys(("Preset", "preset"), "conversion.presets"),
-    "IslandRule": "lowering.partition.group_nodes",
+    "IslandRule": "lowering.partition.group_nodes_into_pieces",
     "Strategy": "flexible.strategy",
     **dict.fromkeys(("Streaming", "streaming"), "stream.streaming"),
     **dict.fromkeys(("Culprit", "OutputError", "Verification", "verify"), "verification.verify"),

@@ -23,9 +23,9 @@ from nnapi_core.artifact.torch_piece import stored_weights
 from nnapi_core.errors import ConversionError, Unsupported
 from nnapi_core.graph.input_output_trees import Borders
 from nnapi_core.graph.program import Program, State, source_of
+from nnapi_core.lowering.partition.choose_nnapi_or_cpu import Partition, Piece
 from nnapi_core.lowering.partition.device import Device
 from nnapi_core.lowering.partition.lower import LoweredModel
-from nnapi_core.lowering.partition.partition import Partition, Piece
 from nnapi_core.nnapi.constant import Array, Constant
 from nnapi_core.nnapi.serialize import WeightTable
 

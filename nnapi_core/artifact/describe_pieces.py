@@ -14,8 +14,8 @@ from nnapi_core.artifact.torch_piece import torch_piece
 from nnapi_core.errors import ConversionError
 from nnapi_core.graph.control_flow.branches import COND
 from nnapi_core.graph.program import Branch, Program
+from nnapi_core.lowering.partition.choose_nnapi_or_cpu import Partition, Piece
 from nnapi_core.lowering.partition.lower import Border, LoweredModel
-from nnapi_core.lowering.partition.partition import Partition, Piece
 from nnapi_core.nnapi.model import Model
 from nnapi_core.nnapi.serialize import WeightTable, serialize
 from nnapi_core.nnapi.types import Dim, Quant

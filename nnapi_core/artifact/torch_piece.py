@@ -14,7 +14,7 @@ from nnapi_core.errors import Unsupported
 from nnapi_core.graph.numbers import sources_of
 from nnapi_core.graph.passes.decompose import spell_out
 from nnapi_core.graph.program import Program, TorchConstant
-from nnapi_core.lowering.partition.partition import Piece
+from nnapi_core.lowering.partition.choose_nnapi_or_cpu import Piece
 from nnapi_core.nnapi.constant import Constant, Reordering
 from nnapi_core.nnapi.serialize import IMMEDIATE_BYTES, WeightTable
 

@@ -11,8 +11,8 @@ import os
 import sys
 from collections.abc import Sequence
 
-from nnapi_core.cli.arguments import parse
 from nnapi_core.cli.complete import complete
+from nnapi_core.cli.convert_arguments import parse
 from nnapi_core.cli.print_text import complain, prepare_streams
 from nnapi_core.errors import ConversionError
 

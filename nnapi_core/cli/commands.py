@@ -33,7 +33,7 @@ from nnapi_core.conversion.converted_methods import ConvertedMethods
 from nnapi_core.conversion.explain import explain as explain_module
 from nnapi_core.conversion.presets import preset
 from nnapi_core.errors import ConversionError
-from nnapi_core.lowering.partition.group_nodes import IslandRule
+from nnapi_core.lowering.partition.group_nodes_into_pieces import IslandRule
 from nnapi_core.nnapi.device_profile import DeviceProfile
 from nnapi_core.report.report import Report
 from nnapi_core.verification.compare_artifacts import as_json, compare, compare_text

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 
-from nnapi_core.cli.arguments import all_parsers
+from nnapi_core.cli.convert_arguments import all_parsers
 
 
 def complete() -> None:

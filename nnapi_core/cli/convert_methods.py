@@ -12,7 +12,7 @@ from attrs import field, frozen
 from nnapi_core.cli.input_specs import MethodSpec
 from nnapi_core.cli.model_source import check_memory, example, module_of
 from nnapi_core.conversion.converted_methods import ConvertedMethods
-from nnapi_core.conversion.steps import Progress
+from nnapi_core.conversion.list_of_steps import Progress
 from nnapi_core.errors import ConversionError
 from nnapi_core.graph.export.run_without_side_effects import apart
 from nnapi_core.verification.difference import difference

@@ -10,9 +10,9 @@ from attrs import evolve, frozen
 from torch.export import ExportedProgram
 
 from nnapi_core.artifact.contents import Contents
+from nnapi_core.conversion.list_of_steps import Kind, Progress, State
 from nnapi_core.conversion.options import ConversionOptions, Source
-from nnapi_core.conversion.pipeline import Pipeline
-from nnapi_core.conversion.steps import Kind, Progress, State
+from nnapi_core.conversion.run_steps import Pipeline
 from nnapi_core.conversion.trace import Trace
 from nnapi_core.errors import ConversionError, Unsupported
 from nnapi_core.flexible.choose_strategy import Flexible, convert_flexible
@@ -20,7 +20,7 @@ from nnapi_core.flexible.lower_at_sizes import AtSizes
 from nnapi_core.graph.passes.functionalise import states_changed
 from nnapi_core.graph.program import Program
 from nnapi_core.graph.sizes.free_sizes import dim_specs, takes_free_sizes
-from nnapi_core.lowering.partition.partition import Partition
+from nnapi_core.lowering.partition.choose_nnapi_or_cpu import Partition
 from nnapi_core.plugins.registry import Registry
 from nnapi_core.report.make_report import Emitted, flexible_report, make_report
 from nnapi_core.report.report import Report

@@ -11,15 +11,15 @@ from torch.export import ExportedProgram
 
 from nnapi_core.conversion.conversion import Conversion, Outcome
 from nnapi_core.conversion.converted import Background, Converted
+from nnapi_core.conversion.list_of_steps import Progress
 from nnapi_core.conversion.log import warn_of_little
 from nnapi_core.conversion.options import ConversionOptions, Source
 from nnapi_core.conversion.self_check import MOST_SECONDS, check_runs, loops_outside
-from nnapi_core.conversion.steps import Progress
 from nnapi_core.errors import Unsupported
 from nnapi_core.flexible.strategy import Strategy
 from nnapi_core.graph.program import source_of
-from nnapi_core.lowering.partition.group_nodes import DEFAULT_RULE, IslandRule
-from nnapi_core.lowering.partition.partition import Partition
+from nnapi_core.lowering.partition.choose_nnapi_or_cpu import Partition
+from nnapi_core.lowering.partition.group_nodes_into_pieces import DEFAULT_RULE, IslandRule
 from nnapi_core.nnapi.device_profile import DeviceProfile
 from nnapi_core.plugins.calls import call_report_hooks
 from nnapi_core.plugins.registry import Registry

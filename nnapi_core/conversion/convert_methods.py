@@ -18,15 +18,15 @@ from nnapi_core.conversion.convert import refusal_error
 from nnapi_core.conversion.converted import Background
 from nnapi_core.conversion.converted_methods import ConvertedMethod, ConvertedMethods
 from nnapi_core.conversion.hidden_state import check_no_state_between
+from nnapi_core.conversion.list_of_steps import Kind, Progress, State
 from nnapi_core.conversion.options import ConversionOptions, Source
 from nnapi_core.conversion.self_check import MOST_SECONDS, check_runs, is_run, loops_outside
-from nnapi_core.conversion.steps import Kind, Progress, State
 from nnapi_core.errors import ConversionError, Unsupported
 from nnapi_core.graph.export.assigned_attributes import refuse_assigned
 from nnapi_core.graph.export.module_method import ModuleMethod
 from nnapi_core.graph.passes.functionalise import states_changed
 from nnapi_core.graph.sizes.free_sizes import takes_free_sizes
-from nnapi_core.lowering.partition.group_nodes import DEFAULT_RULE, IslandRule
+from nnapi_core.lowering.partition.group_nodes_into_pieces import DEFAULT_RULE, IslandRule
 from nnapi_core.nnapi.device_profile import DeviceProfile
 from nnapi_core.plugins.calls import call_report_hooks
 from nnapi_core.plugins.registry import Registry

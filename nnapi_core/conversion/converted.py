@@ -18,13 +18,13 @@ from nnapi_core.artifact.manifest_pieces import every_piece
 from nnapi_core.artifact.save_nnapi import save_nnapi
 from nnapi_core.artifact.save_torchscript import check_torchscript, save_torchscript
 from nnapi_core.artifact.stock_borders import within_stock
+from nnapi_core.conversion.list_of_steps import State
 from nnapi_core.conversion.options import ConversionOptions
-from nnapi_core.conversion.pipeline import Pipeline
-from nnapi_core.conversion.steps import State
+from nnapi_core.conversion.run_steps import Pipeline
 from nnapi_core.errors import ConversionError, FormatWarning
 from nnapi_core.graph.program import Program, source_of
+from nnapi_core.lowering.partition.choose_nnapi_or_cpu import Partition
 from nnapi_core.lowering.partition.lower import Target
-from nnapi_core.lowering.partition.partition import Partition
 from nnapi_core.nnapi.model import Model
 from nnapi_core.plugins.registry import Registry
 from nnapi_core.report.report import Report

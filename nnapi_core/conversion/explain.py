@@ -11,7 +11,7 @@ from torch.export import ExportedProgram
 
 from nnapi_core.conversion.conversion import Conversion
 from nnapi_core.conversion.options import ConversionOptions, Source
-from nnapi_core.lowering.partition.group_nodes import DEFAULT_RULE, IslandRule
+from nnapi_core.lowering.partition.group_nodes_into_pieces import DEFAULT_RULE, IslandRule
 from nnapi_core.nnapi.device_profile import DeviceProfile
 from nnapi_core.plugins.registry import Registry
 from nnapi_core.report.report import Report

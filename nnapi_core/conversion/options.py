@@ -11,7 +11,7 @@ from torch.export import ExportedProgram
 
 from nnapi_core.errors import ConversionError
 from nnapi_core.flexible.strategy import Strategy
-from nnapi_core.lowering.partition.group_nodes import DEFAULT_RULE, IslandRule
+from nnapi_core.lowering.partition.group_nodes_into_pieces import DEFAULT_RULE, IslandRule
 from nnapi_core.lowering.partition.lower import Target
 from nnapi_core.nnapi.device_profile import DeviceProfile
 from nnapi_core.nnapi.opset import FEATURE_LEVELS

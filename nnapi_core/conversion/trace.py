@@ -11,10 +11,10 @@ from pathlib import Path
 from attrs import define, field
 
 from nnapi_core.artifact.atomic_write import written_whole
-from nnapi_core.conversion.steps import Kind, State, Step
+from nnapi_core.conversion.list_of_steps import Kind, State, Step
 from nnapi_core.errors import ConversionError
 from nnapi_core.graph.graph_text import graph_lines, program_lines
-from nnapi_core.lowering.partition.partition import Partition
+from nnapi_core.lowering.partition.choose_nnapi_or_cpu import Partition
 from nnapi_core.nnapi.model_text import model_totals, operation_lines
 
 

@@ -13,8 +13,8 @@ from torch.fx import Node
 
 from nnapi_core.errors import Unsupported
 from nnapi_core.graph.sizes.free_sizes import FreeSize
-from nnapi_core.lowering.partition.group_nodes import op_of
-from nnapi_core.lowering.partition.partition import Piece, tensors_of
+from nnapi_core.lowering.partition.choose_nnapi_or_cpu import Piece, tensors_of
+from nnapi_core.lowering.partition.group_nodes_into_pieces import op_of
 from nnapi_core.nnapi.size_expression import named_sizes, value_of
 
 

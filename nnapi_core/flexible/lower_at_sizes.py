@@ -14,7 +14,7 @@ from nnapi_core.graph.program import Program
 from nnapi_core.graph.sizes.free_sizes import FreeSize, tree_of, user_inputs
 from nnapi_core.graph.sizes.size_relations import Relation, relations
 from nnapi_core.graph.sizes.specialise import SymbolicProgram
-from nnapi_core.lowering.partition.partition import Partition
+from nnapi_core.lowering.partition.choose_nnapi_or_cpu import Partition
 from nnapi_core.nnapi.size_expression import Expression
 
 GivenBack = Mapping[str, Unsupported]

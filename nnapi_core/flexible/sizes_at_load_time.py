@@ -22,8 +22,8 @@ from nnapi_core.flexible.lower_at_sizes import AtSizes, Sampler
 from nnapi_core.flexible.merge_torch_pieces import merged_module
 from nnapi_core.flexible.patched_models import check_explained, parts_of_weights, patches
 from nnapi_core.flexible.sample_sizes import Point, Region, points
+from nnapi_core.lowering.partition.choose_nnapi_or_cpu import Partition, Piece
 from nnapi_core.lowering.partition.device import Device
-from nnapi_core.lowering.partition.partition import Partition, Piece
 from nnapi_core.nnapi.model import Model, Origin
 from nnapi_core.nnapi.serialize import WeightTable
 from nnapi_core.nnapi.size_expression import named_sizes

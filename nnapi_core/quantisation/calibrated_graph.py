@@ -21,9 +21,9 @@ from nnapi_core.quantisation.comparison import Recording
 from nnapi_core.quantisation.float_graph import FloatGraph, float_graph
 from nnapi_core.quantisation.observers import RangeObserver, give_values, observed_tensors
 from nnapi_core.quantisation.quantizer import NnapiQuantizer, operator_name
+from nnapi_core.quantisation.range_from_histogram import METHODS, ValueHistogram, ValueRange
 from nnapi_core.quantisation.rounding_trials import RoundingTrials
 from nnapi_core.quantisation.trained_batch_norms import of_parameters
-from nnapi_core.quantisation.value_histogram import METHODS, ValueHistogram, ValueRange
 
 CALIBRATIONS = (*METHODS, "best")
 

@@ -9,7 +9,7 @@ import torch
 from torch.fx import GraphModule, Node
 from torchao.quantization.pt2e.observer import ObserverBase, UniformQuantizationObserverBase
 
-from nnapi_core.quantisation.value_histogram import ValueHistogram, ValueRange
+from nnapi_core.quantisation.range_from_histogram import ValueHistogram, ValueRange
 
 
 class RangeObserver(UniformQuantizationObserverBase):  # type: ignore[misc]

@@ -39,7 +39,7 @@ try:
     )
 
     from nnapi_core.quantisation.observers import RangeObserver
-    from nnapi_core.quantisation.ranges import Ranges
+    from nnapi_core.quantisation.shared_ranges import Ranges
 except ImportError as error:
     raise ConversionError(
         "quantisation needs torchao, which is not installed: pip install 'torch-nnapi[quant]'"
@@ -77,8 +77,8 @@ class NnapiQuantizer(Quantizer):  # type: ignore[misc]
 
     ``training`` annotates for `prepare_qat_pt2e`. ``floats`` are names of nodes whose results are not to be rounded,
     ``left`` names of nodes that are to be computed in floats: others may round what they read and give.
-    ``calibration`` is how ranges are found, one of `value_histogram.METHODS`. After `annotate`, ``layers`` says of each
-    call that rounds to which it belongs: a clamp, to the layer before it. Plugins tell of their operators
+    ``calibration`` is how ranges are found, one of `range_from_histogram.METHODS`. After `annotate`, ``layers`` says of
+    each call that rounds to which it belongs: a clamp, to the layer before it. Plugins tell of their operators
     (``nnapi_quantised_operators``): those of ``registry``, or else those that are installed.
     """
 

@@ -17,7 +17,7 @@ from torchao.quantization.pt2e.observer import ObserverBase
 from nnapi_core.quantisation.batches import Batch, copied
 from nnapi_core.quantisation.comparison import distances, flat_copy, rounded
 from nnapi_core.quantisation.observers import observer_calls
-from nnapi_core.quantisation.ranges import KEY
+from nnapi_core.quantisation.shared_ranges import KEY
 
 
 class RoundingTrials:

@@ -18,9 +18,9 @@ from nnapi_core.graph.graph_text import described_value
 from nnapi_core.graph.macs import macs_of
 from nnapi_core.graph.numbers import is_number, sources_of
 from nnapi_core.graph.program import Program, source_of
+from nnapi_core.lowering.partition.choose_nnapi_or_cpu import Partition
 from nnapi_core.lowering.partition.device import Device
-from nnapi_core.lowering.partition.group_nodes import op_of
-from nnapi_core.lowering.partition.partition import Partition
+from nnapi_core.lowering.partition.group_nodes_into_pieces import op_of
 from nnapi_core.nnapi.model import Model
 from nnapi_core.nnapi.serialize import IMMEDIATE_BYTES, WeightTable
 from nnapi_core.nnapi.special_values import joined, special_values

@@ -6,7 +6,7 @@ import json
 
 from attrs import asdict, define
 
-from nnapi_core.report.html import notebook_html, to_html
+from nnapi_core.report.report_as_html import notebook_html, to_html
 from nnapi_core.report.rows import Rows
 from nnapi_core.report.summary_text import summary_text
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch.fx import Node
 
 from nnapi_core.conversion.converted import Background
-from nnapi_core.lowering.partition.partition import Piece, tensors_of
+from nnapi_core.lowering.partition.choose_nnapi_or_cpu import Piece, tensors_of
 from nnapi_core.verification.compare_nodes import STEPS
 from nnapi_core.verification.difference import difference
 from nnapi_core.verification.piece_with_inner_results import ProbedPiece

@@ -10,8 +10,8 @@ from torch.fx import Node
 
 from nnapi_core.conversion.converted import Background
 from nnapi_core.graph.program import Program, source_of
+from nnapi_core.lowering.partition.choose_nnapi_or_cpu import Piece, tensors_of
 from nnapi_core.lowering.partition.device import Device
-from nnapi_core.lowering.partition.partition import Piece, tensors_of
 from nnapi_core.verification.difference import NONE, difference
 from nnapi_core.verification.piece_with_inner_results import ProbedPiece
 from nnapi_core.verification.run_in_torch import Values, run_node, value_of

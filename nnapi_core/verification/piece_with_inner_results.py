@@ -10,8 +10,8 @@ from torch.fx import Node
 import nnapi_runtime
 from nnapi_core.artifact.describe_pieces import described_node, nnapi_piece
 from nnapi_core.conversion.converted import Background
+from nnapi_core.lowering.partition.choose_nnapi_or_cpu import Partition
 from nnapi_core.lowering.partition.lower import Lowerer
-from nnapi_core.lowering.partition.partition import Partition
 from nnapi_core.nnapi.model import Model
 from nnapi_core.nnapi.serialize import WeightTable, serialize
 from nnapi_core.verification.run_in_torch import Values

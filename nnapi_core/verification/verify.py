@@ -10,7 +10,7 @@ import torch.utils._pytree as pytree
 from attrs import evolve, frozen
 
 from nnapi_core.conversion.converted import Background, Converted
-from nnapi_core.conversion.steps import Progress
+from nnapi_core.conversion.list_of_steps import Progress
 from nnapi_core.graph.program import Program, source_of
 from nnapi_core.lowering.partition.device import Device
 from nnapi_core.verification.bisect_fusion import first_wrong

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from nnapi_runtime.torch_program.build import built
+from nnapi_runtime.torch_program.check_and_build import built
 from nnapi_runtime.torch_program.interpreter import Code
 from nnapi_runtime.torch_program.parse_grammar import parse
 

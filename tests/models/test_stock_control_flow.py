@@ -15,7 +15,7 @@ from torch._higher_order_ops import while_loop
 
 import nnapi_core
 import nnapi_runtime
-from nnapi_core.lowering.partition.group_nodes import IslandRule
+from nnapi_core.lowering.partition.group_nodes_into_pieces import IslandRule
 from tests.core.lowering.test_control_flow import Model, endless, programs, random
 from tests.models.stock_runs import StockRuns
 from tests.models.test_decoder import HIDDEN, Decoder

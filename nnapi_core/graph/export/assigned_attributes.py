@@ -20,7 +20,7 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from torch.nn.modules.module import register_module_buffer_registration_hook
 
 from nnapi_core.errors import ConversionError
-from nnapi_core.graph.passes.state_writes import check_assigned
+from nnapi_core.graph.passes.buffers_to_state import check_assigned
 
 _ASSIGNED = re.compile(r"The tensor attributes? (.*) (?:was|were) assigned during export")
 _Check = Callable[[ExportedProgram], ExportedProgram]

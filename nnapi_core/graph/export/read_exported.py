@@ -14,8 +14,8 @@ from torch.fx import Graph, Node
 from nnapi_core.errors import ConversionError
 from nnapi_core.graph.calibration_record import CalibrationRecord
 from nnapi_core.graph.input_output_trees import Borders
+from nnapi_core.graph.passes.buffers_to_state import OWN_INPUTS, address_of
 from nnapi_core.graph.passes.functionalise import functionalise
-from nnapi_core.graph.passes.state_writes import OWN_INPUTS, address_of
 from nnapi_core.graph.program import Program, State, TorchConstant
 from nnapi_core.graph.quantised.refuse_other_quantisation import (
     refuse_other_quantisation,

@@ -15,7 +15,7 @@ from torch.export import ExportedProgram
 from torch.export.graph_signature import ExportGraphSignature, InputKind, InputSpec
 from torch.fx import Node
 
-from nnapi_core.graph.passes.state_writes import address_of
+from nnapi_core.graph.passes.buffers_to_state import address_of
 
 
 @contextmanager

@@ -23,8 +23,8 @@ from torch.fx.experimental.proxy_tensor import make_fx
 
 from nnapi_core.errors import ConversionError
 from nnapi_core.graph.passes.aliasing import aliases_input, mutated
+from nnapi_core.graph.passes.buffers_to_state import states_of, with_states, with_values_apart
 from nnapi_core.graph.passes.inline_regions import inline_regions
-from nnapi_core.graph.passes.state_writes import states_of, with_states, with_values_apart
 
 
 def functionalise(

@@ -14,7 +14,7 @@ from torch.fx.node import map_arg
 
 from nnapi_core.graph.numbers import is_number
 from nnapi_core.graph.passes.aliasing import memory_of, mutated
-from nnapi_core.graph.passes.state_writes import OWN_INPUTS
+from nnapi_core.graph.passes.buffers_to_state import OWN_INPUTS
 from nnapi_core.graph.sizes.free_sizes import free_symbols, size_expression
 from nnapi_core.graph.sizes.specialise import SymbolicProgram
 

@@ -9,10 +9,10 @@ from nnapi_core.errors import Unsupported
 from nnapi_core.graph.numbers import readers_of, sources_of
 from nnapi_core.graph.program import Program
 from nnapi_core.lowering.integer_calls import IntegerCalls, NotInIntegers
+from nnapi_core.lowering.partition.choose_nnapi_or_cpu import Partition, Piece, tensors_of
 from nnapi_core.lowering.partition.device import Device
-from nnapi_core.lowering.partition.group_nodes import groups_of, op_of
+from nnapi_core.lowering.partition.group_nodes_into_pieces import groups_of, op_of
 from nnapi_core.lowering.partition.lower import CannotLeave, Lowerer, Target
-from nnapi_core.lowering.partition.partition import Partition, Piece, tensors_of
 from nnapi_core.nnapi.opset import FEATURE_LEVELS
 from nnapi_core.plugins.registry import Registry
 

@@ -15,11 +15,11 @@ from torch.fx import Node
 
 from nnapi_core.artifact.graph_to_torchscript import tensor_to_keep, torch_source
 from nnapi_core.artifact.torch_piece import torch_piece
-from nnapi_core.conversion.pipeline import prepare
+from nnapi_core.conversion.run_steps import prepare
 from nnapi_core.errors import ConversionError
 from nnapi_core.graph.export.export_module import export
+from nnapi_core.lowering.partition.choose_nnapi_or_cpu import Piece
 from nnapi_core.lowering.partition.device import Device
-from nnapi_core.lowering.partition.partition import Piece
 from nnapi_core.nnapi.serialize import WeightTable
 from nnapi_core.plugins.registry import Registry
 from nnapi_runtime.torch_program import TorchProgram

@@ -17,7 +17,7 @@ from torch import nn
 import nnapi_core
 import nnapi_runtime
 from nnapi_core.cli import main
-from nnapi_core.cli.arguments import feature_level
+from nnapi_core.cli.convert_arguments import feature_level
 
 MODEL = """
 import torch
@@ -219,7 +219,7 @@ def test_versions(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_what_is_typed_is_read_without_torch() -> None:
-    script = "import sys, nnapi_core.cli.arguments; sys.exit('torch' in sys.modules)"
+    script = "import sys, nnapi_core.cli.convert_arguments; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", script], check=True)
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import nnapi_runtime
 from nnapi_core.conversion.convert import convert
 from nnapi_core.conversion.converted import Converted
-from nnapi_core.lowering.partition.group_nodes import IslandRule
+from nnapi_core.lowering.partition.group_nodes_into_pieces import IslandRule
 from nnapi_core.plugins.registry import Registry
 from nnapi_runtime.nnapi_file import read_file
 from tests.core.conversion.random_graphs import Drawing, drawings

@@ -13,7 +13,7 @@ from torch import nn
 from torch.export import Dim
 
 from nnapi_core.artifact.contents import Contents
-from nnapi_core.conversion import self_check, steps
+from nnapi_core.conversion import list_of_steps, self_check
 from nnapi_core.conversion.convert import convert
 from nnapi_core.conversion.converted import Converted
 from nnapi_core.errors import ConversionError
@@ -51,7 +51,7 @@ DAMAGES = [without_a_value, of_another_dtype, of_another_rank, of_another_shape]
 
 @given(st.sampled_from(DAMAGES), st.booleans())
 def test_what_does_not_run_is_an_error(damage: Callable[..., None], is_flexible: bool) -> None:
-    made = steps.make_contents
+    made = list_of_steps.make_contents
 
     def damaged(*args: Any, **options: Any) -> Contents:
         parts = made(*args, **options)
@@ -66,7 +66,7 @@ def test_what_does_not_run_is_an_error(damage: Callable[..., None], is_flexible:
             convert(Mixed().eval(), args, dynamic_shapes=shapes).report.notes
         )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(steps, "make_contents", damaged)
+        patch.setattr(list_of_steps, "make_contents", damaged)
         with pytest.raises(
             ConversionError, match=r"finished conversion .*mistake of the conversion"
         ):

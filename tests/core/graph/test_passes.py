@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from nnapi_core.conversion.convert import convert
-from nnapi_core.conversion.pipeline import prepare
+from nnapi_core.conversion.run_steps import prepare
 from nnapi_core.errors import ConversionError
 from nnapi_core.graph.export.export_module import export
 from nnapi_core.graph.program import Program, source_of

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from torch import nn
 
 import nnapi_core
-from nnapi_core.lowering.partition.group_nodes import IslandRule
+from nnapi_core.lowering.partition.group_nodes_into_pieces import IslandRule
 from nnapi_core.nnapi.device_profile import DeviceProfile
 from nnapi_core.nnapi.opset import ops
 from nnapi_core.nnapi.types import OperandCode

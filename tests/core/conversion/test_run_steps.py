@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from nnapi_core import ConversionError, convert, explain
 from nnapi_core.cli import main
-from nnapi_core.conversion.pipeline import Pipeline
-from nnapi_core.conversion.steps import STEPS, Kind
+from nnapi_core.conversion.list_of_steps import STEPS, Kind
+from nnapi_core.conversion.run_steps import Pipeline
 from nnapi_core.errors import PluginError
 from nnapi_core.flexible.strategy import Strategy
 from nnapi_core.plugin import Pass, Phase, hookimpl

@@ -34,8 +34,8 @@ from nnapi_core.lowering.optimise import rewritten
 from nnapi_core.lowering.optimise.cancel_transposes import cancel_transposes
 from nnapi_core.lowering.optimise.choose_layouts import choose_layouts
 from nnapi_core.lowering.optimise.fuse_activations import fuse_activations
+from nnapi_core.lowering.partition.choose_nnapi_or_cpu import Partition, partition
 from nnapi_core.lowering.partition.host_pieces import with_host_pieces
-from nnapi_core.lowering.partition.partition import Partition, partition
 from nnapi_core.nnapi.model import Model
 from nnapi_core.plugins.registry import Registry
 

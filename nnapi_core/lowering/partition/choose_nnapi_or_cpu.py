@@ -16,7 +16,7 @@ from nnapi_core.graph.numbers import readers_of, sources_of
 from nnapi_core.graph.program import Program, TorchConstant
 from nnapi_core.lowering.integer_calls import IntegerCalls, NotInIntegers
 from nnapi_core.lowering.partition.device import Device
-from nnapi_core.lowering.partition.group_nodes import (
+from nnapi_core.lowering.partition.group_nodes_into_pieces import (
     DEFAULT_RULE,
     Group,
     IslandRule,

@@ -9,7 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 
-from nnapi_core.quantisation.value_histogram import METHODS, ValueHistogram, ValueRange
+from nnapi_core.quantisation.range_from_histogram import METHODS, ValueHistogram, ValueRange
 
 SHAPES = {
     "normal": lambda g: torch.randn(4000, generator=g),

@@ -9,9 +9,9 @@ from time import perf_counter
 from attrs import field, frozen
 from torch.export import ExportedProgram
 
+from nnapi_core.conversion.list_of_steps import STEPS, Kind, State, Step, on_graph, on_models
 from nnapi_core.conversion.log import log
 from nnapi_core.conversion.options import ConversionOptions
-from nnapi_core.conversion.steps import STEPS, Kind, State, Step, on_graph, on_models
 from nnapi_core.conversion.trace import Trace
 from nnapi_core.errors import PluginError
 from nnapi_core.graph.program import Program
