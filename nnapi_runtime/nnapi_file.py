@@ -57,6 +57,9 @@ def shapes_at(
 def _other_format(path: str | PathLike[str]) -> str:
     """What to do with a file of torch's or ONNX's that was taken for one of ours; empty for others."""
     suffix = os.path.splitext(os.fspath(path))[1]
+    # A pipe would have nobody at its other end.
+    if not os.path.isfile(path):
+        return ""
     try:
         with open(path, "rb") as file:
             is_zip = file.read(4) == b"PK\x03\x04"
