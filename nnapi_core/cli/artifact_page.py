@@ -12,7 +12,7 @@ from nnapi_core.artifact.artifact_graph import Picture, PictureNode, pictures
 from nnapi_core.artifact.atomic_write import check_writable
 from nnapi_core.errors import ConversionError
 from nnapi_core.report.page.drawing import Drawn
-from nnapi_core.report.page.page import Share, Table, page
+from nnapi_core.report.page.graph_with_tables import Share, Table, page
 from nnapi_core.report.profile import Row
 
 

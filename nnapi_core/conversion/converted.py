@@ -16,7 +16,7 @@ from attrs import Factory, define, field, fields, frozen
 from nnapi_core.artifact.contents import Contents
 from nnapi_core.artifact.manifest_pieces import every_piece
 from nnapi_core.artifact.save_nnapi import save_nnapi
-from nnapi_core.artifact.save_torchscript import check_torchscript, save_torchscript
+from nnapi_core.artifact.save_ptl_and_pt import check_torchscript, save_torchscript
 from nnapi_core.artifact.stock_borders import within_stock
 from nnapi_core.conversion.list_of_steps import State
 from nnapi_core.conversion.options import ConversionOptions

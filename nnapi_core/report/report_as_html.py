@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from html import escape
 
 from nnapi_core.report.page.drawing import Drawn
-from nnapi_core.report.page.page import Share, Table, page
+from nnapi_core.report.page.graph_with_tables import Share, Table, page
 from nnapi_core.report.rows import NodeRow, PieceRow, Rows
 
 # In a notebook.
