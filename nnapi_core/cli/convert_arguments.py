@@ -27,7 +27,7 @@ COMMANDS = (
 _EPILOG = f"""\
 MODEL is one of
   file.pt2                    an exported program
-  file.pt, file.ptl           TorchScript, with --input
+  file.pt, .ptl, .jit         TorchScript, with --input
   package.module:callable     returns an nn.Module, or (module, example_args)
   path/file.py:callable       the same
 
@@ -112,7 +112,7 @@ def _input_options(parser: argparse.ArgumentParser) -> None:
         type=input_spec,
         default=[],
         metavar="SHAPE[:DTYPE]",
-        help="an example input, in order; repeat for several (1x3x224x224, 1x16:int64)",
+        help="an example input, in order; repeat for several (1x3x224x224, 1x16:int64; a number: =16000)",
     )
     parser.add_argument(
         "--method",

@@ -13,14 +13,17 @@ _MOST_DIMS = 64
 
 @frozen
 class InputSpec:
-    """One ``--input``: a shape and a dtype by name."""
+    """One ``--input``: a shape and a dtype by name, or a number, which is no tensor."""
 
     shape: tuple[int, ...]
     dtype: str
+    number: int | float | None = None
 
 
 def input_spec(text: str) -> InputSpec:
-    """``1x3x224x224``, ``1,3,224,224:float16``, ``:int64`` for a scalar."""
+    """``1x3x224x224``, ``1,3,224,224:float16``, ``:int64`` for a scalar; ``=16000`` for a number of Python's."""
+    if text.startswith("="):
+        return InputSpec((), "", _number(text))
     shape, _, dtype = text.partition(":")
     dtype = dtype or "float32"
     if dtype not in _DTYPES:
@@ -38,6 +41,15 @@ def input_spec(text: str) -> InputSpec:
             f"{shown!r}: a tensor has at most {_MOST_DIMS} dimensions, each below 2^32"
         )
     return InputSpec(tuple(map(int, sizes)), dtype)
+
+
+def _number(text: str) -> int | float:
+    for kind in (int, float):
+        try:
+            return kind(text[1:])
+        except ValueError:
+            continue
+    raise argparse.ArgumentTypeError(f"{text!r}: write a number as =16000 or =0.5")
 
 
 @frozen

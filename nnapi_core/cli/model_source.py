@@ -20,6 +20,8 @@ from nnapi_core.graph.export.export_module import export
 from nnapi_core.graph.export.export_torchscript import load_torchscript
 from nnapi_core.graph.export.run_without_side_effects import apart
 
+_TORCHSCRIPT = ".pt", ".ptl", ".jit", ".torchscript"
+
 
 @frozen(eq=False)
 class Source:
@@ -50,9 +52,9 @@ def load_model(text: str, inputs: Sequence[InputSpec]) -> Source:
     if path and not Path(text).exists():
         return _from_callable(path, name, examples)
     suffix = Path(text).suffix
-    if suffix not in (".pt2", ".pt", ".ptl"):
+    if suffix != ".pt2" and suffix not in _TORCHSCRIPT:
         raise ConversionError(
-            f"{text}: a MODEL is file.pt2, file.pt, module:callable or path/file.py:callable"
+            f"{text}: a MODEL is file.pt2, file.pt (.ptl, .jit), module:callable or path/file.py:callable"
         )
     if not Path(text).is_file():
         raise ConversionError(f"{text}: there is no such file")
@@ -126,11 +128,13 @@ def check_memory(inputs: Sequence[InputSpec]) -> None:
         )
 
 
-def example(spec: InputSpec, seed: int) -> torch.Tensor:
-    """Seeded random numbers; small non-negative ones for integers, which often are indices.
+def example(spec: InputSpec, seed: int) -> torch.Tensor | int | float:
+    """Seeded random numbers; small non-negative ones for integers, which often are indices. A number is itself.
 
     Raises `ConversionError` for more than there is memory for.
     """
+    if spec.number is not None:
+        return spec.number
     generator = torch.Generator().manual_seed(seed)
     dtype = getattr(torch, spec.dtype)
     try:

@@ -14,7 +14,7 @@ import torch
 import torch.utils._pytree as pytree
 
 from nnapi_core.errors import ConversionError
-from nnapi_core.graph.export.deep_copies import copied_module
+from nnapi_core.graph.deep_copies import copied_module
 from nnapi_core.graph.export.module_method import ModuleMethod
 
 

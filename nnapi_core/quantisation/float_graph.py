@@ -15,6 +15,7 @@ from torch.export import ExportedProgram
 from torch.fx import GraphModule, Node
 
 from nnapi_core.graph.bind_args import bind_args
+from nnapi_core.graph.deep_copies import functional_copy
 from nnapi_core.graph.passes.aliasing import mutated
 from nnapi_core.graph.passes.fold_batch_norm import LAYERS, fold_batch_norm, replace_arguments
 from nnapi_core.graph.passes.fold_constants import fold_constants
@@ -80,7 +81,7 @@ def functional(exported: ExportedProgram) -> GraphModule:
     """The module of a program, without writes between its inputs and its results."""
     module = exported.module()
     if any(map(mutated, module.graph.nodes)) and not rename_written(module.graph):
-        module = exported.run_decompositions({}).module()
+        module = functional_copy(exported).module()
         for node in module.graph.find_nodes(
             op="call_function", target=aten._native_batch_norm_legit_no_training.default
         ):

@@ -10,8 +10,8 @@ from torch import nn
 from torch.nn.modules.linear import NonDynamicallyQuantizableLinear
 
 from nnapi_core.errors import ConversionError
+from nnapi_core.graph.deep_copies import copied_module
 from nnapi_core.graph.export.check_arguments import check_model
-from nnapi_core.graph.export.deep_copies import copied_module
 
 _GREATEST = 127
 _LAYERS = (nn.Linear, NonDynamicallyQuantizableLinear)

@@ -9,7 +9,7 @@ import torch
 from torch.export import ExportedProgram
 
 from nnapi_core.errors import ConversionError
-from nnapi_core.graph.export.deep_copies import copied_module
+from nnapi_core.graph.deep_copies import copied_module
 
 
 def apart(model: torch.nn.Module | ExportedProgram) -> Callable[..., Any]:

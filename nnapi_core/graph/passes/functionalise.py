@@ -22,6 +22,7 @@ from torch.fx import Graph, GraphModule, Node
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from nnapi_core.errors import ConversionError
+from nnapi_core.graph.deep_copies import functional_copy
 from nnapi_core.graph.passes.aliasing import aliases_input, mutated
 from nnapi_core.graph.passes.buffers_to_state import states_of, with_states, with_values_apart
 from nnapi_core.graph.passes.inline_regions import inline_regions
@@ -51,14 +52,11 @@ def _is_transform(node: Node) -> bool:
 
 
 def _functional(exported: ExportedProgram, what: str) -> ExportedProgram:
-    made: ExportedProgram
     try:
-        made = exported.run_decompositions({})
-        return made
+        return functional_copy(exported)
     except Exception as error:
         with suppress(Exception):
-            made = with_values_apart(exported).run_decompositions({})
-            return made
+            return functional_copy(with_values_apart(exported))
         raise ConversionError(f"the model {what}: {type(error).__name__}: {error}") from error
 
 
