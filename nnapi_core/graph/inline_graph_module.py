@@ -20,10 +20,15 @@ def splice(
     What ``inner`` names by ``get_attr`` is added to ``attributes``.
     """
     new, result = inserted(attributes, node, inner, inputs)
+    replace(node, result)
+    return new
+
+
+def replace(node: Node, result: Any) -> None:
+    """Puts ``result`` (`redirect`) in the place of ``node``, which goes unless somebody still reads it."""
     redirect(node, result)
     if not node.users:
         node.graph.erase_node(node)
-    return new
 
 
 def inserted(

@@ -6,6 +6,7 @@ tensor of each step has a range of its own, which calibration finds: a state's g
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -65,7 +66,7 @@ class _Direction:
         return None if value is None else self._rows(value, gate)
 
 
-class _Cell:
+class _Cell(ABC):
     """What one step does. Weights are written once, for steps with a state and for the first, which may have none."""
 
     gates: int
@@ -75,8 +76,9 @@ class _Cell:
         self.write = direction.write
         self._parts: dict[tuple[int, bool], tuple[Node, Node | None]] = {}
 
+    @abstractmethod
     def step(self, input: Node, states: States) -> tuple[Node, ...]:
-        raise NotImplementedError
+        """The states after it, of which the first is what it gives."""
 
     def gate(self, gate: int, joined: Node, with_state: bool) -> Node:
         """Before its function. ``joined`` is the input, and the state if there is one."""

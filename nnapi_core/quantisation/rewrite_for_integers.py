@@ -15,7 +15,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch.fx import GraphModule, Node
 
 from nnapi_core.graph.bind_args import bind_args
-from nnapi_core.graph.inline_graph_module import redirect, splice
+from nnapi_core.graph.inline_graph_module import replace, splice
 from nnapi_core.graph.passes.decompose import traced
 from nnapi_core.graph.passes.fold_batch_norm import FixedBatchNorm
 from nnapi_core.quantisation.module_constants import ModuleConstants
@@ -62,9 +62,7 @@ def spell_in_integers(
 def _written(node: Node, function: Callable[[NodeWriter, Node], Any]) -> dict[str, str]:
     """What ``function`` writes takes the place of ``node``."""
     write = NodeWriter(node)
-    redirect(node, function(write, node))
-    if not node.users:
-        node.graph.erase_node(node)
+    replace(node, function(write, node))
     return _named(write.written, node)
 
 
