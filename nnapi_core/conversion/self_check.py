@@ -21,6 +21,8 @@ from nnapi_runtime.nnapi_file import shapes_at
 MOST_BYTES = 64 << 20
 # A loop around pieces that does not end would otherwise end with the library's own limit alone.
 MOST_SECONDS = 2.0
+# Of the session's refusal of an int64 tensor.
+_BEYOND = "which NNAPI's int32 cannot"
 
 
 def check_runs(
@@ -56,6 +58,11 @@ def check_runs(
                 # Torch might not come back from it either.
                 return [*notes, f"not run to its end before it was handed over: {error}"]
             if _torch_runs(source, given):
+                if isinstance(error, nnapi_runtime.ArgumentError) and _BEYOND in str(error):
+                    raise ConversionError(
+                        f"{where}, {error}. Keep the integers that NNAPI computes with smaller: clamp them, or take "
+                        "what is left of a division, before; or convert what computes them apart"
+                    ) from error
                 raise ConversionError(
                     f"the finished conversion does not run {where}: {type(error).__name__}: {error}. This is a "
                     "mistake of the conversion; self_check=False hands it over all the same"

@@ -70,6 +70,11 @@ class Context:
         return f"<Context {self._origin}>"
 
     @property
+    def reader(self) -> str:
+        """The operator of the call that is lowered."""
+        return self._origin.target
+
+    @property
     def out(self) -> TensorSpec:
         """The only result. Raises `TypeError` for an operator with several."""
         if len(self.outs) != 1:

@@ -15,6 +15,7 @@ from torch.fx import Node
 
 from nnapi_core.errors import Unsupported
 from nnapi_core.graph.program import Program
+from nnapi_core.lowering.beyond_int32 import BeyondInt32
 from nnapi_core.lowering.channels_last_users import led_to_images
 from nnapi_core.lowering.constant_results import without_elements
 from nnapi_core.lowering.context import Context
@@ -71,6 +72,7 @@ class Operands:
         builder: Builder,
         lowerings: Lowerings,
         origin: Callable[[Node], Origin],
+        beyond: BeyondInt32 | None = None,
     ) -> None:
         self.inputs: dict[Node, Value] = {}
         self.values: dict[Node, Any] = {}
@@ -78,6 +80,7 @@ class Operands:
         self._builder = builder
         self._lowerings = lowerings
         self._origin = origin
+        self._beyond = beyond
         self._images: set[Node] | None = None
         self._arranged: dict[tuple[Any, ...], Value] = {}
         # Numbers of quantised tensors, and tensors from outside that are quantised when they enter.
@@ -194,6 +197,8 @@ class Operands:
         self, nn: Context, value: Value | Outside, order: Order, layout: Layout, rank: int | None
     ) -> Value:
         if isinstance(value, Outside):
+            if self._beyond is not None:
+                self._beyond.check(value.node, nn.reader)
             value = self._enter(value, Order.TORCH if layout is Layout.ANY else order)
         if layout is Layout.ANY:
             return value

@@ -14,6 +14,7 @@ from nnapi_core.graph.control_flow.branches import WHILE_LOOP
 from nnapi_core.graph.macs import macs_of
 from nnapi_core.graph.numbers import readers_of, sources_of
 from nnapi_core.graph.program import Program, TorchConstant
+from nnapi_core.lowering.beyond_int32 import BeyondInt32
 from nnapi_core.lowering.integer_calls import IntegerCalls, NotInIntegers
 from nnapi_core.lowering.partition.device import Device
 from nnapi_core.lowering.partition.group_nodes_into_pieces import (
@@ -73,6 +74,8 @@ class Partition:
     """Nodes that another lowering than the first was asked for, since that failed."""
     calls: IntegerCalls | None = None
     """What was decided of the calls of a quantised program."""
+    beyond: BeyondInt32 | None = None
+    """The integers that do not enter pieces, whichever library runs them."""
     special_values: dict[Node, dict[str, None]] = field(factory=dict)
     """What is said of a node's NaN and infinities, by what lowered it."""
 
@@ -105,18 +108,23 @@ def partition(
     """
     nodes = program.operations()
     calls = IntegerCalls(program)
-    new_lowerer = partial(Lowerer, program, registry, target, scope=scope, calls=calls)
+    beyond = BeyondInt32(program)
+    new_lowerer = partial(
+        Lowerer, program, registry, target, scope=scope, calls=calls, beyond=beyond
+    )
     dry = new_lowerer()
     refusals: dict[Node, Unsupported] = {}
     for count, node in enumerate(nodes):
         progress(count, len(nodes))
         if given_back and node.name in given_back:
             refusals[node] = given_back[node.name]
+            beyond.note(node, refusals[node])
             continue
         try:
             dry.lower(node)
         except Unsupported as refusal:
             refusals[node] = refusal
+            beyond.note(node, refusal)
     progress(len(nodes), len(nodes))
     lowerers = {0: dry}
     groups: list[Group] = [(Device.NNAPI, nodes)]
@@ -151,7 +159,7 @@ def partition(
         if not refused and is_judged:
             groups, lowerers = _apart(groups, lowerers, opened)
             try:
-                done = _finished(program, groups, refusals, lowerers, opened, calls)
+                done = _finished(program, groups, refusals, lowerers, opened, calls, beyond)
                 if done is not None:
                     return done
             except CannotLeave as stuck:
@@ -237,12 +245,13 @@ def _finished(
     lowerers: Mapping[int, Lowerer],
     opened: Callable[[Node], tuple[Partition, ...]],
     calls: IntegerCalls,
+    beyond: BeyondInt32,
 ) -> Partition | None:
     """None where results turned out to be constants, which other pieces have taken as inputs: they are folded now.
 
     Raises `CannotLeave` for a result that a piece cannot give.
     """
-    result = Partition([], refusals, calls=calls)
+    result = Partition([], refusals, calls=calls, beyond=beyond)
     constants: dict[Node, TorchConstant] = {}
     group_of = {node: index for index, (_, nodes) in enumerate(groups) for node in nodes}
     wanted = {node for node in program.results if isinstance(node, Node)}

@@ -53,7 +53,7 @@ def _hosted(
     """The pieces that a CPU piece becomes; itself, where our library takes nothing of it."""
     nodes = list(piece.nodes)
     refused: dict[Node, Unsupported] = {}
-    lowerers = {-1: _lowerer(program, registry, scope)}
+    lowerers = {-1: _lowerer(program, registry, result, scope)}
     groups = [(Device.NNAPI, nodes)]
     while True:
         count = len(refused)
@@ -67,7 +67,7 @@ def _hosted(
             break
         groups = groups_of(nodes, refused)
         lowerers = {
-            index: _lowerer(program, registry, scope)
+            index: _lowerer(program, registry, result, scope)
             for index, (device, _) in enumerate(groups)
             if device is Device.NNAPI
         }
@@ -88,8 +88,9 @@ def _hosted(
     return pieces
 
 
-def _lowerer(program: Program, registry: Registry, scope: str) -> Lowerer:
-    return Lowerer(program, registry, HOST, scope=scope, calls=IntegerCalls(program))
+def _lowerer(program: Program, registry: Registry, found: Partition, scope: str) -> Lowerer:
+    calls = IntegerCalls(program)
+    return Lowerer(program, registry, HOST, scope=scope, calls=calls, beyond=found.beyond)
 
 
 def _piece(lowerer: Lowerer | None, nodes: list[Node], leaving: list[Node]) -> Piece | None:

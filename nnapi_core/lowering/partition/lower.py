@@ -15,6 +15,7 @@ from nnapi_core.errors import ConversionError, Unsupported
 from nnapi_core.graph.bind_args import bind_args
 from nnapi_core.graph.program import Program, TorchConstant, source_of
 from nnapi_core.graph.quantised.quantize_calls import is_dequantize, is_quantize
+from nnapi_core.lowering.beyond_int32 import BeyondInt32
 from nnapi_core.lowering.check_results import checked, wanted
 from nnapi_core.lowering.constant_results import folded
 from nnapi_core.lowering.context import Context
@@ -85,11 +86,12 @@ class Lowerer:
         *,
         scope: str = "",
         calls: IntegerCalls | None = None,
+        beyond: BeyondInt32 | None = None,
     ) -> None:
         self.program = program
         self.calls = calls or IntegerCalls(program)
         self.builder = Builder(target.level, target.profile, stock=target.stock)
-        self.operands = Operands(program, self.builder, registry.lowerings, self._origin)
+        self.operands = Operands(program, self.builder, registry.lowerings, self._origin, beyond)
         self.floats: dict[Node, Unsupported] = {}
         """Why a call among quantised ones runs in floats."""
         self.failed_overrides: dict[Node, Unsupported] = {}
