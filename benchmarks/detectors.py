@@ -94,7 +94,7 @@ def run(detector: Detector, count: int) -> None:
         f"{detector.name}: {total.matched} of {total.count} detections match ({total.share:.2%}), "
         f"masks differ by {total.mask_difference:.2g} at most (mean of a mask); "
         f"{here / macs:.1%} of {macs / 1e9:.2f} GMAC on NNAPI in "
-        f"{len(converted.parts.manifest['stages'])} piece(s), level {converted.report.feature_level}; "
+        f"{len(converted.contents.manifest['stages'])} piece(s), level {converted.report.feature_level}; "
         f"converted in {seconds:.0f} s, {sorted(times)[len(times) // 2] * 1e3:.0f} ms a run",
         flush=True,
     )

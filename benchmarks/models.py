@@ -122,10 +122,10 @@ def measured(architecture: Architecture, registry: Registry) -> Row:
 
 def _content(converted: nnapi_core.Converted) -> Hashable:
     """Conversions for two levels that say the same run the same: one comparison is enough."""
-    manifest = {**converted.parts.manifest, "feature_level": 0}
-    keys = tuple(one.key for one in converted.parts.weights.constants)
+    manifest = {**converted.contents.manifest, "feature_level": 0}
+    keys = tuple(one.key for one in converted.contents.weights.constants)
     named = [str(key) for key in keys if not isinstance(key, int)]
-    return json.dumps(manifest), tuple(converted.parts.models.values()), tuple(named)
+    return json.dumps(manifest), tuple(converted.contents.models.values()), tuple(named)
 
 
 def _conversion(report: Report, result: Verification, seconds: float) -> Conversion:

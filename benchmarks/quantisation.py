@@ -214,7 +214,7 @@ def _islands_of_full(program: torch.export.ExportedProgram, args: Batch, level: 
 def _integer_operations(converted: nnapi_core.Converted) -> int:
     return sum(
         any(lowered.model.operands[index].type.quant is not None for index in one.outputs)
-        for lowered in converted.parts.lowered.values()
+        for lowered in converted.contents.lowered.values()
         for one in lowered.model.operations
     )
 

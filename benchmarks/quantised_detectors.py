@@ -62,7 +62,7 @@ def run(detector: Detector, level: int, count: int) -> None:
     elements = sum(one.steps.numel() for one in layers)
     equal = sum(int((one.steps == 0).sum()) for one in layers)
     print(
-        f"{detector.name}, level {level}: {len(converted.parts.manifest['stages'])} piece(s), "
+        f"{detector.name}, level {level}: {len(converted.contents.manifest['stages'])} piece(s), "
         f"{in_integers / macs:.2%} of {macs / 1e9:.2f} GMAC in integers, "
         f"{len(islands)} of {len(rows)} nodes in floats; "
         f"{len(layers) // count} rounded tensors, {max(one.worst for one in layers)} step(s) off at most, "

@@ -103,7 +103,7 @@ def main() -> int:
 
     prepared = prepare(detector, size)
     converted = nnapi_core.convert(prepared, (image[None],), feature_level=29)
-    pieces = [stage["kind"] for stage in converted.parts.manifest["stages"]]
+    pieces = [stage["kind"] for stage in converted.contents.manifest["stages"]]
     print(f"{len(converted.report.nodes)} nodes in {len(pieces)} piece(s): {', '.join(pieces)}")
     start = time.perf_counter()
     found = finish(converted(image[None]), size)

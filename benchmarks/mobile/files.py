@@ -81,7 +81,7 @@ def _nnapi(case: Case, mode: str, path: Path) -> None:
 def _as_dtype(image: torch.Tensor, dtype: torch.dtype, converted: nnapi_core.Converted) -> Any:
     if dtype is torch.float32:
         return image
-    border = converted.parts.manifest["stages"][0]["inputs"][0]
+    border = converted.contents.manifest["stages"][0]["inputs"][0]
     return torch.quantize_per_tensor(image, border["scale"], border["zero_point"], torch.quint8)
 
 

@@ -9,10 +9,13 @@ from typing import Dict, List  # noqa: UP035
 
 import torch
 
+from nnapi_core.artifact.stock_module import NAMESPACE
+
 
 class FlexibleStockModule(torch.nn.Module):
     """``inputs`` are contiguous tensors in the operands' own order; so are the results."""
 
+    __module__ = NAMESPACE
     compilations: Dict[str, torch.classes._nnapi.Compilation]  # type: ignore[name-defined]  # noqa: UP006
     words_of: Dict[str, torch.Tensor]  # noqa: UP006
     weights_of: Dict[str, List[torch.Tensor]]  # noqa: UP006
@@ -31,7 +34,7 @@ class FlexibleStockModule(torch.nn.Module):
         which: torch.Tensor,
         cut: List[int],  # noqa: UP006
     ) -> None:
-        """Word ``positions[i]`` is to be ``values[which[i]]``; weight ``cut[i]`` is to be of shape ``parts[i]``."""
+        """Word ``positions[i]`` is to be ``values[which[i]]``, weight ``cut[i]`` of shape ``leading_shapes[i]``."""
         super().__init__()
         self.words = words
         self.weights = weights
@@ -50,7 +53,7 @@ class FlexibleStockModule(torch.nn.Module):
         self,
         inputs: List[torch.Tensor],  # noqa: UP006
         values: List[int],  # noqa: UP006
-        parts: List[List[int]],  # noqa: UP006
+        leading_shapes: List[List[int]],  # noqa: UP006
         shapes: List[List[int]],  # noqa: UP006
     ) -> List[torch.Tensor]:  # noqa: UP006
         outputs: List[torch.Tensor] = []  # noqa: UP006
@@ -68,15 +71,15 @@ class FlexibleStockModule(torch.nn.Module):
             elements += output.numel()
             outputs.append(output)
         if elements > 0:
-            self.compiled(values, parts).run(inputs, outputs)
+            self.compiled(values, leading_shapes).run(inputs, outputs)
         return outputs
 
     def compiled(
         self,
         values: List[int],  # noqa: UP006
-        parts: List[List[int]],  # noqa: UP006
+        leading_shapes: List[List[int]],  # noqa: UP006
     ) -> torch.classes._nnapi.Compilation:  # type: ignore[name-defined]
-        key = str(values) + str(parts)
+        key = str(values) + str(leading_shapes)
         if key in self.compilations:
             return self.compilations[key]
         words = self.words
@@ -84,7 +87,7 @@ class FlexibleStockModule(torch.nn.Module):
             numbers = torch.tensor(values, dtype=torch.int32)
             words = words.scatter(0, self.positions, numbers.index_select(0, self.which))
         weights = [weight for weight in self.weights]  # noqa: C416
-        for number, shape in zip(self.cut, parts):  # noqa: B905
+        for number, shape in zip(self.cut, leading_shapes):  # noqa: B905
             part = weights[number]
             for dim, size in enumerate(shape):
                 part = part.narrow(dim, 0, size)

@@ -23,10 +23,10 @@ _DTYPES = {
 _Entry = tuple[str, str, list[int], int, Callable[[], Iterable[bytes | memoryview]]]
 
 
-def save_nnapi(parts: Contents, path: str | PathLike[str]) -> None:
+def save_nnapi(contents: Contents, path: str | PathLike[str]) -> None:
     """Writes the file, each weight once. Raises `ConversionError` for a CPU piece that cannot be carried."""
-    manifest, sources = parts.written()
-    entries = list(_entries(parts, sources))
+    manifest, sources = contents.written()
+    entries = list(_entries(contents, sources))
     # Whole multiples of 64 first, then by element size: every tensor then starts aligned.
     entries.sort(key=lambda entry: (entry[3] % 64 != 0, -_alignment(entry[3])))
     with written_whole(path) as temporary, open(temporary, "wb") as file:
@@ -54,10 +54,10 @@ def _alignment(size: int) -> int:
     return size & -size if size else 1 << 30
 
 
-def _entries(parts: Contents, sources: dict[str, Source]) -> Iterator[_Entry]:
-    for name, words in parts.models.items():
+def _entries(contents: Contents, sources: dict[str, Source]) -> Iterator[_Entry]:
+    for name, words in contents.models.items():
         yield name, "U8", [len(words)], len(words), partial(iter, [words])
-    for number, constant in enumerate(parts.weights.constants):
+    for number, constant in enumerate(contents.weights.constants):
         yield (
             f"weights.{number}",
             _DTYPES[constant.dtype.str],

@@ -32,6 +32,7 @@ from nnapi_core.artifact.forward_and_cpu_method_text import (
 from nnapi_core.artifact.graph_to_torchscript import Source
 from nnapi_core.artifact.manifest_pieces import every_piece
 from nnapi_core.artifact.stock_borders import stock_piece
+from nnapi_core.artifact.stock_module import NAMESPACE
 from nnapi_core.artifact.streamed_weights import StreamedWeights
 from nnapi_core.artifact.torch_writer import write_by_torch
 from nnapi_core.artifact.torchscript_sizes import example_shapes
@@ -43,7 +44,7 @@ CPU_METHOD = "forward_cpu"
 _TENSORS = typing.List[torch.Tensor]  # noqa: UP006
 
 
-def save_torchscript(parts: Contents, path: str | PathLike[str]) -> None:
+def save_torchscript(contents: Contents, path: str | PathLike[str]) -> None:
     """Writes a lite (``.ptl``) or full (``.pt``) TorchScript file; raises `ConversionError` for what
     stock PyTorch's format cannot say."""
     with warnings.catch_warnings():
@@ -51,35 +52,35 @@ def save_torchscript(parts: Contents, path: str | PathLike[str]) -> None:
         warnings.simplefilter("ignore")
         with written_whole(path) as temporary, StreamedWeights(temporary.parent) as weights:
             # First, for it adds weights.
-            manifest, sources = parts.written()
-            tensors = [weights.add(one) for one in parts.weights.constants]
-            module = scripted(parts, manifest, sources, tensors)
+            manifest, sources = contents.written()
+            tensors = [weights.add(one) for one in contents.weights.constants]
+            module = scripted(contents, manifest, sources, tensors)
             lite = Path(path).suffix == ".ptl"
             save = module._save_for_lite_interpreter if lite else module.save
-            size = sum(one.nbytes for one in parts.weights.constants)
+            size = sum(one.nbytes for one in contents.weights.constants)
             write_by_torch(save, temporary, Path(path).name, size)
 
 
-def check_torchscript(parts: Contents) -> None:
+def check_torchscript(contents: Contents) -> None:
     """Raises `ConversionError` as `save_torchscript` would; reads no weight and writes nothing."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        manifest, sources = parts.written()
-        scripted(parts, manifest, sources, [torch.empty(0)] * len(parts.weights.constants))
+        manifest, sources = contents.written()
+        scripted(contents, manifest, sources, [torch.empty(0)] * len(contents.weights.constants))
 
 
 def scripted(
-    parts: Contents,
+    contents: Contents,
     manifest: dict[str, Any],
     sources: dict[str, Source],
     weights: list[torch.Tensor],
 ) -> Any:
-    """The TorchScript module of a conversion (as ``parts.written()`` says it), over its numbered weights."""
+    """The TorchScript module of a conversion (as ``contents.written()`` says it), over its numbered weights."""
     # A class of its own: TorchScript shares the methods of a class between its instances.
     weights = list(weights)
-    root = type("ConvertedModel", (torch.nn.Module,), {})()
+    root = type("ConvertedModel", (torch.nn.Module,), {"__module__": NAMESPACE})()
     if "methods" in manifest:
-        return _with_methods(root, parts, manifest, sources, weights)
+        return _with_methods(root, contents, manifest, sources, weights)
     # So that a tool can make inputs for the file: shapes (the example's where they are free) and dtypes, in order.
     root.example_shapes = example_shapes(manifest)
     root.example_dtypes = [one["dtype"] for one in manifest["inputs"]]
@@ -87,9 +88,9 @@ def scripted(
     if "state" in manifest:
         root.state_names = [one["name"] for one in manifest["state"]]
     if "variants" in manifest:
-        return _with_variants(root, parts, manifest, sources, weights)
+        return _with_variants(root, contents, manifest, sources, weights)
     states = _taken_states(manifest.get("state", ()), weights)
-    _add_pieces(root, parts, manifest, sources, weights, BufferNames())
+    _add_pieces(root, contents, manifest, sources, weights, BufferNames())
     begin_as_zeros = _add_states(root, states)
     module = torch.jit.script(root)
     module.define(method_source(manifest, "forward", manifest["stages"]))
@@ -123,7 +124,7 @@ def _add_states(root: Any, initial: Sequence[torch.Tensor]) -> list[bool]:
 
 def _add_pieces(
     root: Any,
-    parts: Contents,
+    contents: Contents,
     manifest: dict[str, Any],
     sources: dict[str, Source],
     weights: list[torch.Tensor],
@@ -132,7 +133,7 @@ def _add_pieces(
     """Gives the module what runs the pieces of a manifest, and its constants."""
     for piece in every_piece(manifest["stages"]):
         if piece["kind"] == "nnapi":
-            made = torch.jit.script(stock_piece(parts.models, manifest, piece, weights))
+            made = torch.jit.script(stock_piece(contents.models, manifest, piece, weights))
         else:
             made = _torch_piece(piece, sources, weights)
         setattr(root, submodule_of(piece), made)
@@ -146,7 +147,7 @@ def _add_pieces(
 
 def _with_methods(
     root: Any,
-    parts: Contents,
+    contents: Contents,
     manifest: dict[str, Any],
     sources: dict[str, Source],
     weights: list[torch.Tensor],
@@ -172,7 +173,7 @@ def _with_methods(
     for number, (method, place, one) in enumerate(listed):
         own = tuple(places[state["name"]] for state in one.get("state", ()))
         buffers = BufferNames(number, own)
-        _add_pieces(root, parts, one, sources, weights, buffers)
+        _add_pieces(root, contents, one, sources, weights, buffers)
         said, name = one, method["name"]
         if len(method["manifests"]) > 1:
             # Its tensors are taken out of the arguments once, where it is chosen.
@@ -210,7 +211,7 @@ def _tensor_of(constant: dict[str, Any]) -> torch.Tensor:
 
 def _with_variants(
     root: Any,
-    parts: Contents,
+    contents: Contents,
     manifest: dict[str, Any],
     sources: dict[str, Source],
     weights: list[torch.Tensor],
@@ -218,7 +219,7 @@ def _with_variants(
     """The module that passes its arguments on to the variant for their sizes."""
     documents = [one["manifest"] for one in manifest["variants"]]
     for number, document in enumerate(documents):
-        setattr(root, f"variant_{number}", scripted(parts, document, sources, weights))
+        setattr(root, f"variant_{number}", scripted(contents, document, sources, weights))
     module = torch.jit.script(root)
     module.define(choice_source(manifest, "forward"))
     if all("cpu" in document for document in documents):
@@ -230,7 +231,8 @@ def _torch_piece(
     piece: dict[str, Any], sources: dict[str, Source], weights: list[torch.Tensor]
 ) -> Any:
     """A part that torch runs, over the same weights."""
-    part = type("TorchStage", (torch.nn.Module,), {"__annotations__": {"weights": _TENSORS}})()
+    members = {"__module__": NAMESPACE, "__annotations__": {"weights": _TENSORS}}
+    part = type("TorchStage", (torch.nn.Module,), members)()
     part.weights = weights
     module = torch.jit.script(part)
     module.define(sources[piece["program"]].method([_read(one) for one in piece["weights"]]))

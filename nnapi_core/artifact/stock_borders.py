@@ -22,14 +22,16 @@ from nnapi_core.nnapi.stock_limits import STOCK_INPUTS
 from nnapi_core.nnapi.types import ChannelQuant, OperandCode
 
 
-def within_stock(parts: Contents) -> bool:
+def within_stock(contents: Contents) -> bool:
     """Do the pieces use nothing that another lowering could avoid? Scales for each channel are the user's choice."""
-    if any("library" in piece for piece in every_piece(parts.manifest["stages"])):
+    if any("library" in piece for piece in every_piece(contents.manifest["stages"])):
         return False  # there is one library on a phone that has PyTorch Mobile
-    borders = [border for one in parts.lowered.values() for border in (*one.inputs, *one.outputs)]
+    borders = [
+        border for one in contents.lowered.values() for border in (*one.inputs, *one.outputs)
+    ]
     if any(border.spec.is_byte for border in borders):
         return False  # it passes quantised tensors, no plain bytes
-    models = [one.model for one in parts.lowered.values()]
+    models = [one.model for one in contents.lowered.values()]
     if any(map(_has_stored_weights, models)):
         return False  # bytes with scales apart say the same
     operands = [operand for model in models for operand in model.operands]

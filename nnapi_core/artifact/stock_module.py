@@ -1,18 +1,21 @@
 """The TorchScript module that runs one NNAPI model in stock PyTorch Mobile.
 
 It uses nothing but what stock PyTorch ships. The compilation is made in the first run, so that it is never
-part of a saved file. Files name this module and its class, so both keep their names. (No
-``from __future__ import annotations``: TorchScript reads real annotations.)
+part of a saved file. (No ``from __future__ import annotations``: TorchScript reads real annotations.)
 """
 
 from typing import List, Optional  # noqa: UP035
 
 import torch
 
+NAMESPACE = "torch_nnapi"
+"""Where the classes in a saved file stand, by their own names, wherever ours are."""
+
 
 class StockModule(torch.nn.Module):
     """``inputs`` are contiguous tensors in the operands' own order; so are the results."""
 
+    __module__ = NAMESPACE
     compilation: Optional[torch.classes._nnapi.Compilation]  # type: ignore[name-defined]  # noqa: UP045
     weights: List[torch.Tensor]  # noqa: UP006
     templates: List[torch.Tensor]  # noqa: UP006

@@ -118,7 +118,7 @@ def _shares(picture: Picture, timed: dict[str, Row]) -> Iterator[Share]:
 
 
 def _tables(
-    picture: Picture, timed: dict[str, Row], numbers: dict[str, int], whole: float
+    picture: Picture, timed: dict[str, Row], numbers: dict[str, int], total_microseconds: float
 ) -> Iterator[Table]:
     kinds: dict[str, list[float]] = {}
     for node in picture.nodes:
@@ -127,7 +127,7 @@ def _tables(
     if kinds:
         longest = sorted(kinds.items(), key=lambda one: -sum(one[1]))
         rows = (
-            (name, str(len(times)), f"{sum(times):.1f}", f"{sum(times) / whole:.1%}")
+            (name, str(len(times)), f"{sum(times):.1f}", f"{sum(times) / total_microseconds:.1%}")
             for name, times in longest
         )
         header = ("operation", "count", "µs", "share")

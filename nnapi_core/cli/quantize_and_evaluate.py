@@ -155,13 +155,13 @@ def _check_suffix(path: str, suffix: str, what: str) -> None:
         raise ConversionError(f"{path}: {what} is {suffix}")
 
 
-def _table(found: list[Evaluation]) -> str:
+def _table(evaluations: list[Evaluation]) -> str:
     """Each number beside the first model's."""
     rows = []
-    for one in found:
+    for one in evaluations:
         for name, value in one.values.items():
-            first = found[0].values.get(name)
-            beside = "" if first is None or one is found[0] else f"  ({value - first:+.4g})"
+            first = evaluations[0].values.get(name)
+            beside = "" if first is None or one is evaluations[0] else f"  ({value - first:+.4g})"
             rows.append(
                 f"{one.name}  {name} {value:.6g}{beside}  {one.items} items, {one.seconds:.1f} s"
             )

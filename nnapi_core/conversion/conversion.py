@@ -38,7 +38,7 @@ class Outcome:
     flexible: Flexible | None = None
 
     @property
-    def parts(self) -> Contents:
+    def contents(self) -> Contents:
         if self.made is None:
             raise ValueError("the steps ended before there was anything to write")
         return self.made
@@ -90,7 +90,7 @@ class Conversion:
         flexible = self._flexible(state)
         if flexible is not None:
             one = flexible.at_example
-            return Outcome(one.program, one.partition, self.options, flexible.parts, flexible)
+            return Outcome(one.program, one.partition, self.options, flexible.contents, flexible)
         self.pipeline.run(state, [Kind.READ, Kind.GRAPH])
         return self._partitioned(state)
 
@@ -114,7 +114,7 @@ class Conversion:
     def _partitioned(self, state: State) -> Outcome:
         """The steps from the partition on."""
         self.pipeline.run(state, [Kind.PARTITION, Kind.MODEL, Kind.ARTIFACT])
-        made = getattr(state, "parts", None)
+        made = getattr(state, "contents", None)
         return Outcome(state.program, state.partition, state.options, made)
 
     def state(self, options: ConversionOptions) -> State:

@@ -105,22 +105,22 @@ def _checked(outcome: Outcome, conversion: Conversion) -> Converted:
     background = Background(
         outcome.program, outcome.partition, conversion.registry, outcome.options
     )
-    converted = Converted(outcome.parts, outcome.report(), background)
+    converted = Converted(outcome.contents, outcome.report(), background)
     if outcome.options.self_check:
         run = converted.run_tensors
-        if loops_outside(outcome.parts.manifest):
+        if loops_outside(outcome.contents.manifest):
             run = converted.open_session(timeout=MOST_SECONDS).run_tensors
-        converted.report.notes += check_runs(outcome.parts, run, conversion.source)
+        converted.report.notes += check_runs(outcome.contents, run, conversion.source)
         converted.reset()
     call_report_hooks(conversion.registry.report_hooks, converted.report)
     return converted
 
 
-def refusal_error(found: Partition) -> Unsupported:
+def refusal_error(partition: Partition) -> Unsupported:
     """One error that lists every refused node with its reason and the user's source line."""
     lines = [
         f"  {node.name} ({node.target}) at {source_of(node) or 'unknown line'}: {refusal}"
-        for node, refusal in found.refusals.items()
+        for node, refusal in partition.refusals.items()
     ]
     return Unsupported(
         f"{len(lines)} node(s) cannot run on NNAPI, and fallback is 'error':\n" + "\n".join(lines)

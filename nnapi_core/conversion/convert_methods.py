@@ -220,13 +220,13 @@ def _checked(cases: Sequence[_Case]) -> ConvertedMethods:
         relaxed=options.relax_float32_to_float16,
     )
     by_name: dict[str, list[Contents]] = {}
-    for case, parts in zip(cases, made, strict=True):
-        by_name.setdefault(case.name, []).append(parts)
+    for case, contents in zip(cases, made, strict=True):
+        by_name.setdefault(case.name, []).append(contents)
     whole = joined(by_name)
     methods: dict[str, list[ConvertedMethod]] = {}
     reports = {}
-    for case, parts in zip(cases, made, strict=True):
-        one = _method(case, parts)
+    for case, contents in zip(cases, made, strict=True):
+        one = _method(case, contents)
         number = len(methods.setdefault(case.name, []))
         methods[case.name].append(one)
         reports[case.name + (f"_{number + 1}" if number else "")] = one.report
@@ -242,11 +242,11 @@ def _checked(cases: Sequence[_Case]) -> ConvertedMethods:
     return converted
 
 
-def _method(case: _Case, parts: Contents) -> ConvertedMethod:
+def _method(case: _Case, contents: Contents) -> ConvertedMethod:
     state = case.state
-    report = Outcome(state.program, state.partition, state.options, parts).report()
+    report = Outcome(state.program, state.partition, state.options, contents).report()
     background = Background(state.program, state.partition, case.conversion.registry, state.options)
-    return ConvertedMethod(parts, report, background, name=case.name)
+    return ConvertedMethod(contents, report, background, name=case.name)
 
 
 def _self_check(
@@ -255,16 +255,16 @@ def _self_check(
     """Runs each method, and looks whether they share more than buffers; returns notes for the report."""
     notes = []
     session = None
-    if any(loops_outside(one.parts.manifest) for _, one in cases):
+    if any(loops_outside(one.contents.manifest) for _, one in cases):
         session = converted.open_session(timeout=MOST_SECONDS)
     for case, one in cases:
         run: Callable[[Sequence[torch.Tensor]], Any] = one.run_tensors
         if session is not None:
             run = session.method(case.name).run_tensors
         with _named(case.name):
-            notes += [f"{case.name}: {note}" for note in check_runs(one.parts, run, case.source)]
+            notes += [f"{case.name}: {note}" for note in check_runs(one.contents, run, case.source)]
         converted.reset()
-    if len(converted.cases) > 1 and is_run(converted.parts):
+    if len(converted.cases) > 1 and is_run(converted.contents):
         called = {
             case.name: (case.method, case.source.args, case.source.kwargs) for case, _ in cases
         }

@@ -58,7 +58,7 @@ class ConversionFiles:
     """How a conversion is written, by the suffix of a file; for those that have what is annotated here."""
 
     __slots__ = ()
-    parts: Contents
+    contents: Contents
     report: Report
 
     def summary(self) -> str:
@@ -90,10 +90,10 @@ class ConversionFiles:
         Raises `ConversionError` for a name with another suffix, and for what the format cannot hold, as `save` does.
         """
         if _is_ours(path):
-            self.parts.written()
+            self.contents.written()
             return self
         held: Self = self.for_stock()
-        check_torchscript(held.parts)
+        check_torchscript(held.contents)
         return held
 
     def save(self, path: str | PathLike[str]) -> None:
@@ -104,10 +104,10 @@ class ConversionFiles:
         nothing is written.
         """
         if _is_ours(path):
-            save_nnapi(self.parts, path)
+            save_nnapi(self.contents, path)
             return
         held = self.for_stock()
-        save_torchscript(held.parts, path)
+        save_torchscript(held.contents, path)
         warn_of_moved(path, self.report, held.report)
 
 
@@ -123,7 +123,7 @@ def _is_ours(path: str | PathLike[str]) -> bool:
 class Converted(ConversionFiles):
     """A converted model: callable on the host runtime, and ready to be saved."""
 
-    parts: Contents
+    contents: Contents
     report: Report
     background: Background = field(repr=False)
     make_for_stock: Callable[[], Converted] | None = field(default=None, repr=False)
@@ -131,7 +131,7 @@ class Converted(ConversionFiles):
     _stock: Converted | None = field(default=None, repr=False)
     _session: Any = field(default=None, repr=False)
     _input_tree: InputTree = field(
-        default=Factory(lambda self: _input_tree_of(self.parts.manifest), takes_self=True),
+        default=Factory(lambda self: _input_tree_of(self.contents.manifest), takes_self=True),
         init=False,
         repr=False,
     )
@@ -152,7 +152,7 @@ class Converted(ConversionFiles):
         tensor differs from it: its value is part of the conversion.
         """
         results = self.run_tensors(self.tensors_of(args, kwargs))
-        spec = self.parts.borders.output_spec
+        spec = self.contents.borders.output_spec
         # In the classes that the module returns, which a file does not know.
         return pytree.tree_unflatten(pytree.tree_leaves(results), spec)
 
@@ -182,29 +182,29 @@ class Converted(ConversionFiles):
 
     def open_session(self, **options: Any) -> Any:
         """Another `nnapi_runtime.Session` of the model, with its options; nothing of it runs in torch but what must."""
-        return open_session(self.parts, **options)
+        return open_session(self.contents, **options)
 
     def for_stock(self) -> Converted:
         """The conversion that ``.pt`` and ``.ptl`` files hold: this one, where stock PyTorch's format can say it.
 
         Otherwise another, with more pieces: what the format cannot say stays in torch, and its report says so.
         """
-        if self.make_for_stock is None or within_stock(self.parts):
+        if self.make_for_stock is None or within_stock(self.contents):
             return self
         if self._stock is None:
             self._stock = self.make_for_stock()
         return self._stock
 
 
-def open_session(parts: Contents, **options: Any) -> Any:
+def open_session(contents: Contents, **options: Any) -> Any:
     """A `nnapi_runtime.Session` of what a conversion made, with its options."""
     import nnapi_runtime
 
     return nnapi_runtime.Session(
-        parts.manifest,
-        parts.models,
-        [constant.array() for constant in parts.weights.constants],
-        dict(parts.torch_programs),
+        contents.manifest,
+        contents.models,
+        [constant.array() for constant in contents.weights.constants],
+        dict(contents.torch_programs),
         fallback=False,
         **options,
     )
@@ -236,7 +236,7 @@ def moved_to_torch(here: Report, held: Report) -> str:
 
 def torch_nodes(converted: Converted) -> list[str]:
     """A line for each node that a .nnapi file runs in torch: what, where, and why; none where it needs no torch."""
-    manifest = converted.parts.manifest
+    manifest = converted.contents.manifest
     manifests = [manifest, *(one["manifest"] for one in manifest.get("variants", ()))]
     programs = [
         piece["program"]

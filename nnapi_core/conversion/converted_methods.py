@@ -24,15 +24,15 @@ class ConvertedMethod(Converted):
 
     def open_session(self, **options: Any) -> Any:
         """Another `nnapi_runtime.Session`, as this method of it."""
-        return self._whole().open_session(**options).method(self.name)
+        return self._all_methods().open_session(**options).method(self.name)
 
     def session(self, *, num_threads: int | None = None) -> Any:
         """The `nnapi_runtime.Session` that runs all methods, as this one of it."""
-        return self._whole().session(num_threads=num_threads).method(self.name)
+        return self._all_methods().session(num_threads=num_threads).method(self.name)
 
     def reset(self) -> None:
         """Makes the state what it was when the model was converted."""
-        self._whole().reset()
+        self._all_methods().reset()
 
     def for_stock(self) -> NoReturn:
         """A file has all methods. Raises `ConversionError`."""
@@ -51,7 +51,7 @@ class ConvertedMethod(Converted):
             f"{self.name!r} is one of several methods, which are saved together; save what convert_methods gave"
         )
 
-    def _whole(self) -> ConvertedMethods:
+    def _all_methods(self) -> ConvertedMethods:
         assert self.methods is not None
         return self.methods
 
@@ -62,7 +62,7 @@ class ConvertedMethods(ConversionFiles):
 
     cases: Mapping[str, Sequence[ConvertedMethod]]
     """By method, one for each of the sizes that it was made for."""
-    parts: Contents = field(repr=False)
+    contents: Contents = field(repr=False)
     """Of all of them."""
     report: Report
     """Of all of them: names of nodes begin with the method's. ``converted.encode.report`` is a method's own."""
@@ -116,14 +116,14 @@ class ConvertedMethods(ConversionFiles):
 
     def open_session(self, **options: Any) -> Any:
         """Another `nnapi_runtime.Session` of the methods, with its options."""
-        return open_session(self.parts, **options)
+        return open_session(self.contents, **options)
 
     def for_stock(self) -> ConvertedMethods:
         """The conversion that ``.pt`` and ``.ptl`` files hold: this one, where stock PyTorch's format can say it.
 
         Otherwise another, with more pieces: what the format cannot say stays in torch, and its report says so.
         """
-        every = [case.parts for cases in self.cases.values() for case in cases]
+        every = [case.contents for cases in self.cases.values() for case in cases]
         if self.make_for_stock is None or all(map(within_stock, every)):
             return self
         if self._stock is None:

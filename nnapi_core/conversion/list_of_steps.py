@@ -74,7 +74,7 @@ class State:
     exported: ExportedProgram = field(init=False)
     program: Program = field(init=False)
     partition: Partition = field(init=False)
-    parts: Contents = field(init=False)
+    contents: Contents = field(init=False)
     sizes_are_free: bool = False
 
 
@@ -176,7 +176,7 @@ def _partition(state: State) -> None:
 
 def _pack(state: State) -> None:
     relaxed = state.options.relax_float32_to_float16
-    state.parts = make_contents(state.program, state.partition, relaxed=relaxed)
+    state.contents = make_contents(state.program, state.partition, relaxed=relaxed)
 
 
 def _by(pass_: Callable[[Model], Model]) -> Callable[[State, Model], Model]:

@@ -26,7 +26,7 @@ _BEYOND = "which NNAPI's int32 cannot"
 
 
 def check_runs(
-    parts: Contents,
+    contents: Contents,
     run: Callable[[Sequence[torch.Tensor]], Any],
     source: Source,
 ) -> list[str]:
@@ -35,18 +35,18 @@ def check_runs(
     ``run`` takes the tensors among the arguments of ``source``, in order. Raises `ConversionError`
     where the conversion fails although torch runs the model. What is larger than `MOST_BYTES` is not run.
     """
-    notes = _unsaid(parts)
-    if not is_run(parts):
-        size = _weight_bytes(parts) >> 20
+    notes = _unsaid(contents)
+    if not is_run(contents):
+        size = _weight_bytes(contents) >> 20
         return [
             *notes,
             f"not run before it was handed over: it has {size} MB of weights, more than {MOST_BYTES >> 20}",
         ]
-    tensors = _tensors(parts, source)
+    tensors = _tensors(contents, source)
     if tensors is None:
         return [*notes, "not run before it was handed over: there are no example arguments"]
-    calls = list(_calls(parts, tensors))
-    if "state" in parts.manifest:
+    calls = list(_calls(contents, tensors))
+    if "state" in contents.manifest:
         calls += [(f"at the example, in call {number}", tensors) for number in (2, 3)]
     for where, given in calls:
         try:
@@ -68,37 +68,37 @@ def check_runs(
                     "mistake of the conversion; self_check=False hands it over all the same"
                 ) from error
             continue
-        _check_types(parts, pytree.tree_leaves(results), where)
+        _check_types(contents, pytree.tree_leaves(results), where)
     # After the runs: of a loop that does not end in them, torch would not come back.
-    return notes + _state(source, parts)
+    return notes + _state(source, contents)
 
 
-def is_run(parts: Contents) -> bool:
+def is_run(contents: Contents) -> bool:
     """Is it small enough to be run?"""
-    return _weight_bytes(parts) <= MOST_BYTES
+    return _weight_bytes(contents) <= MOST_BYTES
 
 
-def _weight_bytes(parts: Contents) -> int:
-    return sum(one.nbytes for one in parts.weights.constants)
+def _weight_bytes(contents: Contents) -> int:
+    return sum(one.nbytes for one in contents.weights.constants)
 
 
-def _state(source: Source, parts: Contents) -> list[str]:
+def _state(source: Source, contents: Contents) -> list[str]:
     """A note where it could not be seen whether the model keeps a state; `ConversionError` where it does."""
     if not isinstance(source.module, torch.nn.Module):
         return []
-    kept = [one["name"] for one in parts.manifest.get("state", ())]
+    kept = [one["name"] for one in contents.manifest.get("state", ())]
     unseen = check_no_hidden_state(source.module, source.args, source.kwargs, kept)
     return [f"not known whether it keeps a state that is no buffer: {unseen}"] if unseen else []
 
 
-def _unsaid(parts: Contents) -> list[str]:
+def _unsaid(contents: Contents) -> list[str]:
     """What no file can hold, though it runs here."""
     notes = []
-    for piece in _pieces(parts.manifest):
+    for piece in _pieces(contents.manifest):
         if piece["kind"] != "torch":
             continue
         try:
-            torch_source(parts.torch_programs[piece["program"]], len(piece["inputs"]))
+            torch_source(contents.torch_programs[piece["program"]], len(piece["inputs"]))
         except ConversionError as refusal:
             notes.append(f"it cannot be saved: {refusal}")
     return notes
@@ -119,14 +119,14 @@ def _pieces(manifest: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         pending += [one for branch in piece.get("branches", ()) for one in branch["stages"]]
 
 
-def _tensors(parts: Contents, source: Source) -> list[torch.Tensor] | None:
+def _tensors(contents: Contents, source: Source) -> list[torch.Tensor] | None:
     """The tensors among the arguments, as the conversion takes them; None where there are none to take.
 
     Raises `ConversionError` where they are not what an exported program takes.
     """
     leaves = pytree.tree_leaves(_arguments(source))
     given = [one for one in leaves if isinstance(one, torch.Tensor)]
-    wanted = parts.manifest["inputs"]
+    wanted = contents.manifest["inputs"]
     if not given and wanted:
         return None
     if len(given) != len(wanted):
@@ -134,7 +134,7 @@ def _tensors(parts: Contents, source: Source) -> list[torch.Tensor] | None:
             f"the program takes {len(wanted)} tensors; there are {len(given)} among the arguments"
         )
     # Where sizes are listed, the example's need not be among them.
-    for tensor, spec in () if "variants" in parts.manifest else zip(given, wanted, strict=True):
+    for tensor, spec in () if "variants" in contents.manifest else zip(given, wanted, strict=True):
         dims = tuple(tensor.shape)
         fits = len(dims) == len(spec["shape"]) and all(
             size in (None, dim) for size, dim in zip(spec["shape"], dims, strict=True)
@@ -154,10 +154,10 @@ def _of_type(tensor: torch.Tensor, name: str) -> torch.Tensor:
 
 
 def _calls(
-    parts: Contents, tensors: list[torch.Tensor]
+    contents: Contents, tensors: list[torch.Tensor]
 ) -> Iterator[tuple[str, list[torch.Tensor]]]:
     """Arguments to call with, and where in the ranges they are."""
-    manifest = parts.manifest
+    manifest = contents.manifest
     if "variants" in manifest:
         for variant in {0, len(manifest["variants"]) - 1}:
             inner = manifest["variants"][variant]["manifest"]
@@ -218,11 +218,11 @@ def _own(value: Any) -> Any:
     return value.clone() if isinstance(value, torch.Tensor) else value
 
 
-def _check_types(parts: Contents, results: Sequence[Any], where: str) -> None:
+def _check_types(contents: Contents, results: Sequence[Any], where: str) -> None:
     """Raises `ConversionError` where a result is of another dtype or rank than was announced."""
     promised = [
         one
-        for one in parts.manifest["outputs"]
+        for one in contents.manifest["outputs"]
         if one["name"] is not None and "into" not in one and "python" not in one
     ]
     tensors = [one for one in results if isinstance(one, torch.Tensor)]

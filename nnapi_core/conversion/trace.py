@@ -70,11 +70,11 @@ def _lines(kind: Kind, state: State) -> Iterator[str]:
         case Kind.MODEL:
             yield from _pieces(state.partition)
         case Kind.ARTIFACT:
-            sizes = {name: f"{len(words)} bytes" for name, words in state.parts.models.items()}
-            weights = state.parts.weights.constants
+            sizes = {name: f"{len(words)} bytes" for name, words in state.contents.models.items()}
+            weights = state.contents.weights.constants
             yield f"words: {json.dumps(sizes)}"
             yield f"weights: {len(weights)}, {sum(one.nbytes for one in weights)} bytes"
-            yield json.dumps(state.parts.manifest, indent=1, default=str)
+            yield json.dumps(state.contents.manifest, indent=1, default=str)
 
 
 def _pieces(partition: Partition, path: str = "") -> Iterator[str]:

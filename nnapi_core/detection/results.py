@@ -10,7 +10,7 @@ from torch import Tensor
 
 
 def finish(
-    found: Mapping[str, Tensor],
+    detections: Mapping[str, Tensor],
     image_size: tuple[int, int],
     *,
     resized: tuple[int, int] | None = None,
@@ -20,8 +20,8 @@ def finish(
     Masks are probabilities [N, 1, H, W], keypoints [N, K, 3] (x, y, 1). ``resized`` is the image's size in the model
     (a prepared module's ``transform.resized``), where that is another and the model gives heat maps.
     """
-    count = int((found["labels"] > 0).sum())
-    result = {name: tensor[:count] for name, tensor in found.items()}
+    count = int((detections["labels"] > 0).sum())
+    result = {name: tensor[:count] for name, tensor in detections.items()}
     boxes = result["boxes"]
     if "masks" in result:
         result["masks"] = paste_masks(result["masks"], boxes, image_size)

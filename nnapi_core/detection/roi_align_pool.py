@@ -103,19 +103,19 @@ def fake_regions(
     return input.new_empty((boxes.shape[0], input.shape[1], pooled_height, pooled_width))
 
 
-def sample_positions(start: Tensor, extent: Tensor, parts: int, count: int) -> Tensor:
+def sample_positions(start: Tensor, extent: Tensor, bins: int, count: int) -> Tensor:
     """Where the samples along one axis lie, in cells: [N, parts * count]."""
-    step = (extent / parts)[:, None]
-    part = torch.arange(parts, dtype=start.dtype).repeat_interleave(count)
-    within = torch.arange(count, dtype=start.dtype).repeat(parts) + 0.5
+    step = (extent / bins)[:, None]
+    part = torch.arange(bins, dtype=start.dtype).repeat_interleave(count)
+    within = torch.arange(count, dtype=start.dtype).repeat(bins) + 0.5
     return start[:, None] + part * step + within * step / count
 
 
 def _weighed(
-    start: Tensor, extent: Tensor, parts: int, count: int, cells: int
+    start: Tensor, extent: Tensor, bins: int, count: int, cells: int
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Of each sample: the weight of the second of its two cells, the first cell, and whether it counts at all."""
-    at = sample_positions(start, extent, parts, count)
+    at = sample_positions(start, extent, bins, count)
     valid = ((at >= -1) & (at <= cells)).to(start.dtype)
     at = at.clamp(min=0)
     first = at.floor().clamp(max=cells - 1)
@@ -150,11 +150,10 @@ def nearest_cells(coordinates: Tensor, scale: float) -> Tensor:
     return (scaled.sign() * (scaled.abs() + 0.5).floor()).int()
 
 
-def part_ends(first: int, last: int, parts: int, cells: int) -> list[tuple[int, int]]:
+def part_ends(first: int, last: int, bins: int, cells: int) -> list[tuple[int, int]]:
     """Of a region from one cell to another, cut into parts: from where to where each is, within the map."""
-    step = np.float32(max(last - first + 1, 1)) / np.float32(parts)
+    step = np.float32(max(last - first + 1, 1)) / np.float32(bins)
     ends = [
-        (math.floor(np.float32(i) * step), math.ceil(np.float32(i + 1) * step))
-        for i in range(parts)
+        (math.floor(np.float32(i) * step), math.ceil(np.float32(i + 1) * step)) for i in range(bins)
     ]
     return [tuple(min(max(one + first, 0), cells) for one in pair) for pair in ends]  # type: ignore[misc]

@@ -28,10 +28,10 @@ class DiffersBySize(Unsupported):
 
 
 @frozen(eq=False)
-class Part:
+class LeadingSlice:
     """A constant that is a leading part of a larger one, of another shape at each size."""
 
-    whole: Constant
+    largest: Constant
     shapes: tuple[tuple[int, ...], ...]
     origin: Origin
 
@@ -41,20 +41,20 @@ class Aligned:
     """One model per size, whose operands and operations correspond by index."""
 
     models: tuple[Model, ...]
-    parts: tuple[Part, ...]
+    leading_slices: tuple[LeadingSlice, ...]
 
 
 def align(models: Sequence[Model]) -> Aligned:
     """Raises `DiffersBySize` where the models are not the same up to dimensions and values of constants."""
     aligner = _Aligner(models)
     aligned = aligner.run()
-    return Aligned(tuple(aligned), tuple(aligner.parts))
+    return Aligned(tuple(aligned), tuple(aligner.leading_slices))
 
 
 class _Aligner:
     def __init__(self, models: Sequence[Model]) -> None:
         self.models = models
-        self.parts: list[Part] = []
+        self.leading_slices: list[LeadingSlice] = []
         self._rows: list[tuple[Operand, ...]] = []
         self._variables: list[dict[int, int]] = [{} for _ in models]
         self._constants: dict[Any, int] = {}
@@ -150,7 +150,7 @@ class _Aligner:
         if key not in self._constants:
             inner = _Aligner([one.submodel for one in row if one.submodel is not None])
             aligned = inner.run()
-            self.parts += inner.parts
+            self.leading_slices += inner.leading_slices
             pairs = zip(row, aligned, strict=True)
             self._rows.append(tuple(evolve(one, submodel=model) for one, model in pairs))
             self._constants[key] = len(self._rows) - 1
@@ -187,9 +187,9 @@ class _Aligner:
             if np.ascontiguousarray(part).tobytes() != one.array().tobytes():
                 self._differ("the content of a constant", shapes=shapes)
         # Stored in its own shape, which the cut is in: not as what it may be a view or a part of.
-        whole = evolve(held, key=("whole", held.key, shapes), moved=None, cut=None)
-        self.parts.append(Part(whole, shapes, self._origin))
-        return [evolve(one, whole=whole) for one in constants]
+        stored = evolve(held, key=("whole", held.key, shapes), moved=None, cut=None)
+        self.leading_slices.append(LeadingSlice(stored, shapes, self._origin))
+        return [evolve(one, largest=stored) for one in constants]
 
 
 def _are_equal(constants: Sequence[Constant]) -> bool:

@@ -34,9 +34,9 @@ _MOST_VARIANTS = 8
 class Flexible:
     """A conversion for a range of sizes, and how it came to its way."""
 
-    parts: Contents
+    contents: Contents
     at_example: AtSizes
-    example_parts: Contents
+    example_contents: Contents
     """What serves the example's sizes."""
     strategy: Strategy
     sizes: tuple[FreeSize, ...]
@@ -70,8 +70,8 @@ def convert_flexible(
     reasons: list[str] = []
     if strategy in (None, Strategy.RUN_TIME):
         try:
-            at_example, parts = run_time_parts(sampler, exported)
-            return _told(sampler, parts, at_example, parts, Strategy.RUN_TIME, ())
+            at_example, contents = run_time_parts(sampler, exported)
+            return _told(sampler, contents, at_example, contents, Strategy.RUN_TIME, ())
         except Unsupported as refusal:
             reasons.append(f"not at {Strategy.RUN_TIME.value}: {refusal}")
             if strategy is not None:
@@ -104,25 +104,25 @@ def _load_time(sampler: Sampler, reasons: Sequence[str]) -> Flexible:
                 raise
             sampler.give_back({name: difference})
     at_example, chosen = next((one for one in found if one[0].point == sampler.example), found[0])
-    parts = chosen.parts
+    contents = chosen.contents
     if len(found) > 1:
-        parts = combined([variant for _, variant in found], sampler.described(at_example))
-    return _told(sampler, parts, at_example, chosen.parts, Strategy.LOAD_TIME, reasons)
+        contents = combined([variant for _, variant in found], sampler.described(at_example))
+    return _told(sampler, contents, at_example, chosen.contents, Strategy.LOAD_TIME, reasons)
 
 
 def _solved(
     sampler: Sampler, region: Region, weights: WeightTable
 ) -> list[tuple[AtSizes, Variant]]:
     try:
-        lowered, parts = parts_for(sampler, region, weights)
-        return [(lowered, Variant(region, parts))]
+        lowered, contents = parts_for(sampler, region, weights)
+        return [(lowered, Variant(region, contents))]
     except DiffersBySize as difference:
         for rest, apart in without_ones(region):
             try:
-                lowered, parts = parts_for(sampler, rest, weights)
+                lowered, contents = parts_for(sampler, rest, weights)
             except DiffersBySize:
                 continue
-            result = [(lowered, Variant(rest, parts))]
+            result = [(lowered, Variant(rest, contents))]
             for one in apart:
                 result += _solved(sampler, one, weights)
             return result
@@ -138,24 +138,26 @@ def _fixed(sampler: Sampler, points: Sequence[tuple[int, ...]], reasons: Sequenc
             raise ConversionError(f"{sampler.named(point)}: the sizes must be so that {wrong}")
         one = sampler.at(point)
         region = tuple(Span(number, number, number) for number in point)
-        parts = make_contents(one.program, one.partition, relaxed=sampler.relaxed, weights=weights)
-        variants.append(Variant(region, parts))
-    parts = combined(variants, sampler.described(sampler.at(points[0])))
+        contents = make_contents(
+            one.program, one.partition, relaxed=sampler.relaxed, weights=weights
+        )
+        variants.append(Variant(region, contents))
+    contents = combined(variants, sampler.described(sampler.at(points[0])))
     first = sampler.at(points[0])
-    return _told(sampler, parts, first, variants[0].parts, Strategy.FIXED, reasons)
+    return _told(sampler, contents, first, variants[0].contents, Strategy.FIXED, reasons)
 
 
 def _told(
     sampler: Sampler,
-    parts: Contents,
+    contents: Contents,
     at_example: AtSizes,
-    example_parts: Contents,
+    example_contents: Contents,
     strategy: Strategy,
     reasons: Sequence[str],
 ) -> Flexible:
     relations = tuple(sampler.relations)
     return Flexible(
-        parts, at_example, example_parts, strategy, sampler.sizes, relations, tuple(reasons)
+        contents, at_example, example_contents, strategy, sampler.sizes, relations, tuple(reasons)
     )
 
 

@@ -43,10 +43,10 @@ class Fitter:
         if len(set(key)) == 1:
             return key[0]
         if key not in self._known:
-            self._known[key] = self._found(np.array(key, np.int64))
+            self._known[key] = self._fitted(np.array(key, np.int64))
         return self._known[key]
 
-    def _found(self, numbers: _Vector) -> Expression | None:
+    def _fitted(self, numbers: _Vector) -> Expression | None:
         for products in range(3):
             words, table = self._products(products)
             if (found := _multiple(numbers, words, table)) is not None:

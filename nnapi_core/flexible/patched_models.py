@@ -19,7 +19,7 @@ from nnapi_core.nnapi.types import SymbolicDim
 def check_explained(aligned: Aligned, fitter: Fitter) -> None:
     """Raises `DiffersBySize`, naming the operation, for a dimension or a value that is no expression of the sizes."""
     _check(aligned.models, fitter)
-    for part in aligned.parts:
+    for part in aligned.leading_slices:
         for column in zip(*part.shapes, strict=True):
             if fitter.fit(column) is None:
                 raise DiffersBySize("a constant's size", part.origin, seen=column)
@@ -43,7 +43,7 @@ def _check(models: Sequence[Model], fitter: Fitter) -> None:
         if row[0].submodel is not None:
             _check([one.submodel for one in row if one.submodel is not None], fitter)
         constants = [one.constant for one in row if one.constant is not None]
-        if not constants or len({one.key for one in constants}) == 1 or constants[0].whole:
+        if not constants or len({one.key for one in constants}) == 1 or constants[0].largest:
             continue
         if constants[0].dtype != np.int32:
             raise DiffersBySize("a constant that is no integer depends on the free sizes", origin)
@@ -80,7 +80,7 @@ def parts_of_weights(
 ) -> list[dict[str, Any]]:
     """The weights of which a leading part is cut out, and the expressions of its dimensions."""
     result = []
-    for part in aligned.parts:
+    for part in aligned.leading_slices:
         dims = [fitter.fit(column) for column in zip(*part.shapes, strict=True)]
-        result.append({"weight": weights.number(part.whole), "dims": dims})
+        result.append({"weight": weights.number(part.largest), "dims": dims})
     return result

@@ -139,7 +139,7 @@ def _check_bounded(
     open_ended = {
         size.name for size, span in zip(sampler.sizes, region, strict=True) if span.most is None
     }
-    for part in (part for one in aligned.values() for part in one.parts):
+    for part in (part for one in aligned.values() for part in one.leading_slices):
         for column in zip(*part.shapes, strict=True):
             expression = fitter.fit(column)
             unbounded = named_sizes(expression) & open_ended if expression is not None else None

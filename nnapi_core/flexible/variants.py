@@ -17,12 +17,12 @@ class Variant:
     """One conversion, and the sizes that it is for. Its weights are numbered in a table that all variants share."""
 
     region: Region
-    parts: Contents
+    contents: Contents
 
 
 def combined(variants: Sequence[Variant], sizes: list[dict[str, Any]]) -> Contents:
     """All of them as one; ``sizes`` as the manifest has them."""
-    renamed = [_renamed(one.parts, number) for number, one in enumerate(variants)]
+    renamed = [_renamed(one.contents, number) for number, one in enumerate(variants)]
     first = renamed[0]
     # How arguments are structured is said once, outside.
     input_tree = first.manifest["input_tree"]
@@ -83,7 +83,7 @@ def _free_shape(
     return {**first, "shape": shape}
 
 
-def _renamed(parts: Contents, number: int) -> Contents:
+def _renamed(contents: Contents, number: int) -> Contents:
     """With models and programs whose names no other variant has."""
 
     def name(old: str) -> str:
@@ -92,17 +92,17 @@ def _renamed(parts: Contents, number: int) -> Contents:
 
     pieces = [
         {**piece, key: name(piece[key])}
-        for piece in parts.manifest["stages"]
+        for piece in contents.manifest["stages"]
         for key in ("model" if piece["kind"] == "nnapi" else "program",)
     ]
-    manifest = {**parts.manifest, "stages": pieces}
+    manifest = {**contents.manifest, "stages": pieces}
     if "cpu" in manifest:
         manifest["cpu"] = {**manifest["cpu"], "program": name(manifest["cpu"]["program"])}
     return Contents(
         manifest,
-        {name(old): words for old, words in parts.models.items()},
-        parts.weights,
-        {name(old): module for old, module in parts.torch_programs.items()},
-        {name(old): model for old, model in parts.lowered.items()},
-        parts.borders,
+        {name(old): words for old, words in contents.models.items()},
+        contents.weights,
+        {name(old): module for old, module in contents.torch_programs.items()},
+        {name(old): model for old, model in contents.lowered.items()},
+        contents.borders,
     )

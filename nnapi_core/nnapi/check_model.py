@@ -108,7 +108,7 @@ def _checked_operand(
     if constant is not None:
         if not isinstance(constant, Constant) or constant.dtype != type_.code.element:
             raise ConversionError(f"{where} ({type_}) cannot hold the constant {constant!r}")
-        if type_.dims and constant.shape != type_.dims and constant.whole is None:
+        if type_.dims and constant.shape != type_.dims and constant.largest is None:
             raise ConversionError(f"{where} ({type_}) has a constant of shape {constant.shape}")
     if operand.submodel is None:
         return operand

@@ -45,7 +45,7 @@ class Constant:
     """The constant that this one has its elements from, and how."""
     cut: tuple[Constant, int, int] | None = field(default=None, repr=False)
     """The constant that this one is a run of, along which dimension, and where that begins."""
-    whole: Constant | None = field(default=None, repr=False)
+    largest: Constant | None = field(default=None, repr=False)
     """Of a constant as large as a free size: the largest one. The loader cuts its leading part out."""
 
     @classmethod

@@ -223,11 +223,11 @@ def _value(
         return Source.SUBMODEL, 4, struct.pack("<I", numbers[id(operand.submodel)])
     constant = operand.constant
     assert constant is not None
-    if constant.nbytes <= IMMEDIATE_BYTES and constant.whole is None:
+    if constant.nbytes <= IMMEDIATE_BYTES and constant.largest is None:
         content = constant.array().tobytes()
         return Source.IMMEDIATE, len(content), content
-    if constant.whole is not None:
-        number, start = weights.number(constant.whole), 0
+    if constant.largest is not None:
+        number, start = weights.number(constant.largest), 0
     else:
         number, start = weights.place(constant)
     return Source.NUMBERED_BUFFER, 12, struct.pack("<3I", number, start, constant.nbytes)

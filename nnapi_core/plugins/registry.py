@@ -196,12 +196,12 @@ def _check_pass(plugin: str, one: Pass) -> None:
 
 
 def _ordered(
-    overload: torch._ops.OpOverload, found: list[tuple[str, Lowering]]
+    overload: torch._ops.OpOverload, claims: list[tuple[str, Lowering]]
 ) -> tuple[Lowering, ...]:
     """Overriding lowerings first. Two claims of the same standing are an error that names both."""
     ordered = []
     for overrides in (True, False):
-        same = [(name, one) for name, one in found if one.overrides is overrides]
+        same = [(name, one) for name, one in claims if one.overrides is overrides]
         if len(same) > 1:
             who = " and ".join(f"{one.where} of plugin {name}" for name, one in same)
             advice = (

@@ -64,13 +64,15 @@ class Choices:
             **options,
         )
 
-    def graph_of(self, exported: ExportedProgram, whole: Collection[str] = ()) -> FloatGraph:
+    def graph_of(
+        self, exported: ExportedProgram, not_rewritten: Collection[str] = ()
+    ) -> FloatGraph:
         by_channel = self.per_channel and self.feature_level >= 29
         return float_graph(
             exported,
             level=self.feature_level,
             by_channel=by_channel,
-            whole=frozenset(whole),
+            not_rewritten=frozenset(not_rewritten),
             recurrent=self.recurrent,
         )
 
@@ -125,7 +127,7 @@ class CalibratedGraph:
 
     def prepared(self, left: Collection[str] = ()) -> Prepared:
         """With the layers ``left`` in floats."""
-        graph = self._choices.graph_of(self._exported, whole=left)
+        graph = self._choices.graph_of(self._exported, not_rewritten=left)
         layers_left = {layer for layer, norm in graph.folded.items() if norm in left}
         # As above, where the operator is left whole.
         floats = {name for name, word in self._results.items() if word in self.floats}

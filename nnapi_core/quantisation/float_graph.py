@@ -51,22 +51,22 @@ def float_graph(
     *,
     level: int,
     by_channel: bool,
-    whole: frozenset[str] = frozenset(),
+    not_rewritten: frozenset[str] = frozenset(),
     recurrent: bool = False,
 ) -> FloatGraph:
     """Of a program in evaluation mode, which is not changed.
 
-    ``by_channel``: may the weights of a convolution have a scale for each channel? ``whole`` are the names of
+    ``by_channel``: may the weights of a convolution have a scale for each channel? ``not_rewritten`` are the names of
     operators that are not to be spelt in others. Which these are changes the name of no other node. ``recurrent``: are
     recurrent layers spelt in their steps?
     """
     module = functional(exported)
-    words = spell_in_integers(module, level, whole, recurrent=recurrent)
+    words = spell_in_integers(module, level, not_rewritten, recurrent=recurrent)
     held = ModuleConstants(module)
     fold_constants(held)
     folded = fold_batch_norm(held)
     if by_channel:
-        words |= spell_batch_norms(held, whole)
+        words |= spell_batch_norms(held, not_rewritten)
     stated: dict[Node, Node] = {}
     for node in list(module.graph.nodes):
         if node.target in LAYERS:

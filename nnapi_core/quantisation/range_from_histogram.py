@@ -170,12 +170,12 @@ class ValueHistogram:
         )
 
 
-def _shrunk(whole: ValueRange, loss: Callable[[list[ValueRange]], torch.Tensor]) -> ValueRange:
+def _shrunk(full_range: ValueRange, loss: Callable[[list[ValueRange]], torch.Tensor]) -> ValueRange:
     """The range of the least loss that was found by shrinking one end, then the other."""
-    best = whole
+    best = full_range
     for _ in range(_TURNS):
         for by_low in (True, False):
-            end = whole.low if by_low else whole.high
+            end = full_range.low if by_low else full_range.high
             tried = [
                 ValueRange(end * share, best.high) if by_low else ValueRange(best.low, end * share)
                 for share in (_SHARES if end else [1.0])

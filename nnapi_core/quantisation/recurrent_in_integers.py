@@ -50,7 +50,7 @@ class _Direction:
     def hidden_part(self, gate: int) -> tuple[Node, Node | None]:
         return self._rows(self.hidden_weights, gate), self._rows_if(self.hidden_bias, gate)
 
-    def both_parts(self, gate: int, with_state: bool) -> tuple[Node, Node | None]:
+    def input_and_state_weights(self, gate: int, with_state: bool) -> tuple[Node, Node | None]:
         """Weights of the input and, beside them, of the state; both biases as one."""
         (weights, bias), (more, other) = self.input_part(gate), self.hidden_part(gate)
         if with_state:
@@ -74,7 +74,7 @@ class _Cell(ABC):
     def __init__(self, direction: _Direction) -> None:
         self.of = direction
         self.write = direction.write
-        self._parts: dict[tuple[int, bool], tuple[Node, Node | None]] = {}
+        self._weights_of: dict[tuple[int, bool], tuple[Node, Node | None]] = {}
 
     @abstractmethod
     def step(self, input: Node, states: States) -> tuple[Node, ...]:
@@ -83,9 +83,9 @@ class _Cell(ABC):
     def gate(self, gate: int, joined: Node, with_state: bool) -> Node:
         """Before its function. ``joined`` is the input, and the state if there is one."""
         key = gate, with_state
-        if key not in self._parts:
-            self._parts[key] = self.of.both_parts(gate, with_state)
-        return self.write(aten.linear.default, joined, *self._parts[key])
+        if key not in self._weights_of:
+            self._weights_of[key] = self.of.input_and_state_weights(gate, with_state)
+        return self.write(aten.linear.default, joined, *self._weights_of[key])
 
     def joined(self, input: Node, state: Node | None) -> Node:
         return input if state is None else self.write(aten.cat.default, [input, state], -1)

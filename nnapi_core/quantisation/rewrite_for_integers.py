@@ -30,18 +30,18 @@ _DEPTHWISE = {3: (aten.conv1d.default, 1), 4: (aten.conv2d.default, 2)}
 def spell_in_integers(
     module: GraphModule,
     level: int,
-    whole: Container[str] = frozenset(),
+    not_rewritten: Container[str] = frozenset(),
     *,
     recurrent: bool = False,
 ) -> dict[str, str]:
-    """Rewrites the graph in place, for devices of ``level``, but for the nodes whose names are in ``whole``.
+    """Rewrites the graph in place, for devices of ``level``, but for the nodes whose names are in ``not_rewritten``.
 
     ``recurrent``: are recurrent layers taken apart into their steps? Returns the names of the new nodes, each with
     that of the node in whose place it is.
     """
     words: dict[str, str] = {}
     for node in list(module.graph.nodes):
-        if node.name in whole or not _is_plain(node):
+        if node.name in not_rewritten or not _is_plain(node):
             continue
         if node.target is aten.scaled_dot_product_attention.default:
             if level >= 29 and _is_unmasked(node):
@@ -73,17 +73,19 @@ def _named(words: list[Node], node: Node) -> dict[str, str]:
     return {word.name: node.name for word in words}
 
 
-def spell_batch_norms(held: ModuleConstants, whole: Container[str] = frozenset()) -> dict[str, str]:
+def spell_batch_norms(
+    held: ModuleConstants, not_rewritten: Container[str] = frozenset()
+) -> dict[str, str]:
     """Batch norms behind anything but a layer become convolutions of one pixel and one channel each.
 
-    Returns the names of the new nodes, with those of the old ones; the nodes ``whole`` stay as they are.
+    Returns the names of the new nodes, with those of the old ones; the nodes ``not_rewritten`` stay as they are.
     """
     words: dict[str, str] = {}
     for node in held.graph.find_nodes(op="call_function", target=aten.batch_norm.default):
         fixed = FixedBatchNorm.of(held, node)
         if fixed is None or node.meta["val"].dim() not in _DEPTHWISE or not _is_plain(node):
             continue
-        if node.name in whole:
+        if node.name in not_rewritten:
             continue
         target, pixels = _DEPTHWISE[node.meta["val"].dim()]
         like = bind_args(node)["running_mean"].meta["val"]
@@ -156,14 +158,14 @@ def _hardsigmoid(x: torch.Tensor) -> torch.Tensor:
     return F.hardtanh(x + 3.0, 0.0, 6.0) * (1 / 6)
 
 
-def _parts(x: torch.Tensor, sizes: list[int], dim: int) -> list[torch.Tensor]:
+def _slices_of_sizes(x: torch.Tensor, sizes: list[int], dim: int) -> list[torch.Tensor]:
     ends = [sum(sizes[: place + 1]) for place in range(len(sizes))]
     return [x.narrow(dim, end - size, size) for end, size in zip(ends, sizes, strict=True)]
 
 
 def _split(x: torch.Tensor, size: int, dim: int = 0) -> list[torch.Tensor]:
     whole, rest = divmod(x.shape[dim], size)
-    return _parts(x, [size] * whole + [rest] * bool(rest), dim)
+    return _slices_of_sizes(x, [size] * whole + [rest] * bool(rest), dim)
 
 
 def _chunk(x: torch.Tensor, chunks: int, dim: int = 0) -> list[torch.Tensor]:
@@ -189,7 +191,7 @@ _SPELLINGS: dict[Any, Callable[..., Any]] = {
     aten.unbind.int: lambda x, dim=0: [x.select(dim, place) for place in range(x.shape[dim])],
     aten.chunk.default: _chunk,
     aten.split.Tensor: _split,
-    aten.split_with_sizes.default: lambda x, sizes, dim=0: _parts(x, sizes, dim),
+    aten.split_with_sizes.default: lambda x, sizes, dim=0: _slices_of_sizes(x, sizes, dim),
     aten.glu.default: _glu,
     aten.clamp.default: lambda x, min, max: F.hardtanh(x, min, max),
     aten.einsum.default: lambda equation, xs, path=None: torch.einsum(equation, *xs),

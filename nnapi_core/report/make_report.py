@@ -39,10 +39,10 @@ class Emitted:
     """What the target needs; pieces for our own library are not counted."""
 
     @classmethod
-    def of(cls, parts: Contents) -> Emitted:
-        models = tuple(lowered.model for lowered in parts.lowered.values())
-        weight_bytes = sum(one.nbytes for one in parts.weights.constants)
-        return cls(models, weight_bytes, parts.manifest["feature_level"])
+    def of(cls, contents: Contents) -> Emitted:
+        models = tuple(lowered.model for lowered in contents.lowered.values())
+        weight_bytes = sum(one.nbytes for one in contents.weights.constants)
+        return cls(models, weight_bytes, contents.manifest["feature_level"])
 
     @classmethod
     def planned(cls, program: Program, partition: Partition) -> Emitted:
@@ -158,13 +158,13 @@ def flexible_report(flexible: Flexible, level: int) -> Report:
     """The report of a conversion with free sizes: its nodes as they are at the example's."""
     lowered = flexible.at_example
     report = make_report(
-        lowered.program, lowered.partition, Emitted.of(flexible.example_parts), level
+        lowered.program, lowered.partition, Emitted.of(flexible.example_contents), level
     )
-    report.feature_level = flexible.parts.manifest["feature_level"]
-    report.weight_bytes = sum(one.nbytes for one in flexible.parts.weights.constants)
+    report.feature_level = flexible.contents.manifest["feature_level"]
+    report.weight_bytes = sum(one.nbytes for one in flexible.contents.weights.constants)
     report.shape_strategy = flexible.strategy.value
-    report.sizes = list(map(SizeRow.of, flexible.parts.manifest["sizes"]))
-    variants = len(flexible.parts.manifest.get("variants", ()))
+    report.sizes = list(map(SizeRow.of, flexible.contents.manifest["sizes"]))
+    variants = len(flexible.contents.manifest.get("variants", ()))
     models = f", {variants} variants" if variants else ""
     ranges = "; ".join(map(str, report.sizes))
     report.notes += [f"free sizes ({report.shape_strategy}{models}): {ranges}"]

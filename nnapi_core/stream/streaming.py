@@ -222,9 +222,9 @@ def _input(module: GraphModule) -> Node:
     return node
 
 
-def _longer(whole: Any, ready: Any) -> int:
+def _longer(at_once: Any, ready: Any) -> int:
     """By how many moments the first result is longer."""
-    one, other = (pytree.tree_leaves(value)[0] for value in (whole, ready))
+    one, other = (pytree.tree_leaves(value)[0] for value in (at_once, ready))
     return max(
         abs(int(pair[0]) - int(pair[1])) for pair in zip(one.shape, other.shape, strict=True)
     )
@@ -372,8 +372,10 @@ class _Values(torch.fx.Interpreter):
         return found
 
 
-def _are_close(ours: torch.Tensor, whole: torch.Tensor) -> bool:
-    if not whole.is_floating_point():
-        return torch.equal(ours, whole)
-    largest = float(whole.abs().max()) if whole.numel() else 0.0
-    return torch.allclose(ours, whole, rtol=1e-4, atol=1e-5 * max(largest, 1.0), equal_nan=True)
+def _are_close(actual: torch.Tensor, expected: torch.Tensor) -> bool:
+    if not expected.is_floating_point():
+        return torch.equal(actual, expected)
+    largest = float(expected.abs().max()) if expected.numel() else 0.0
+    return torch.allclose(
+        actual, expected, rtol=1e-4, atol=1e-5 * max(largest, 1.0), equal_nan=True
+    )

@@ -140,8 +140,8 @@ def copied(args: Sequence[Any]) -> Any:
 
 def _check_bytes(converted: Converted) -> None:
     """Words read back must serialise to the same words."""
-    arrays = [constant.array() for constant in converted.parts.weights.constants]
-    for name, words in converted.parts.models.items():
+    arrays = [constant.array() for constant in converted.contents.weights.constants]
+    for name, words in converted.contents.models.items():
         again = serialize(deserialize(words, arrays), WeightTable())
         assert len(again) == len(words), f"{name} does not read back as it was written"
 

@@ -82,10 +82,10 @@ def compare(a: str | PathLike[str], b: str | PathLike[str]) -> list[Differing]:
     return found
 
 
-def compare_text(a: str, b: str, found: Iterable[Differing]) -> str:
+def compare_text(a: str, b: str, differences: Iterable[Differing]) -> str:
     """A line for each difference."""
     lines = [f"a: {a}", f"b: {b}"]
-    for one in found:
+    for one in differences:
         if one.b is None:
             lines.append(f"  only in a: {one.what}")
         elif one.a is None:
@@ -95,9 +95,9 @@ def compare_text(a: str, b: str, found: Iterable[Differing]) -> str:
     return "\n".join(lines) if len(lines) > 2 else f"{lines[0]}\n{lines[1]}\nthey do the same"
 
 
-def as_json(a: str, b: str, found: Iterable[Differing]) -> dict[str, Any]:
+def as_json(a: str, b: str, differences: Iterable[Differing]) -> dict[str, Any]:
     """The document that the command prints with ``--json``."""
-    rows = [asdict(one) for one in found]
+    rows = [asdict(one) for one in differences]
     return {"schema_version": 1, "a": a, "b": b, "same": not rows, "differences": rows}
 
 

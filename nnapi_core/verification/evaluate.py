@@ -64,13 +64,13 @@ def _evaluated(
     return Evaluation(name, _numbers(found), items.count, seconds)
 
 
-def _numbers(found: Any) -> dict[str, float]:
-    by_name = found if isinstance(found, Mapping) else {"metric": found}
+def _numbers(result: Any) -> dict[str, float]:
+    by_name = result if isinstance(result, Mapping) else {"metric": result}
     try:
         values = {str(name): float(value) for name, value in by_name.items()}
     except (TypeError, ValueError, RuntimeError) as error:
         raise ConversionError(
-            f"the metric returns {type(found).__name__}, not a number or a dict of numbers ({error})"
+            f"the metric returns {type(result).__name__}, not a number or a dict of numbers ({error})"
         ) from error
     for name, value in values.items():
         if math.isnan(value):

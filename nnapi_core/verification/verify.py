@@ -94,7 +94,7 @@ def verify(
     program = converted.background.program
     tensors = as_integers(program, program.user_inputs, converted.tensors_of(args, kwargs))
     every_wanted = [_wanted(program, one) for one in (expected, *steps)]
-    relaxed = bool(converted.parts.manifest["relaxed"])
+    relaxed = bool(converted.contents.manifest["relaxed"])
     if limit is None:
         limit = default_limit(bool(program.quants), relaxed, every_wanted[0])
     calls = _errors_of_calls(converted, tensors, every_wanted)
@@ -144,7 +144,7 @@ def _errors_of_calls(
         session = converted.session().fork()
         session.reset()
         run = session.run_tensors
-    outputs = converted.parts.manifest["outputs"]
+    outputs = converted.contents.manifest["outputs"]
     names = [str(output["name"]) for output in outputs if "into" not in output]
     calls = []
     for wanted in every_wanted:
@@ -181,18 +181,18 @@ def _error(name: str, actual: Any, expected: Any) -> OutputError:
     return OutputError(name, away.max_abs, away.relative)
 
 
-def _culprit(converted: Converted, found: Trace, wanted: list[Any], limit: float) -> Culprit | None:
+def _culprit(converted: Converted, trace: Trace, wanted: list[Any], limit: float) -> Culprit | None:
     program = converted.background.program
-    results = _results(program, found)
+    results = _results(program, trace)
     for node, value, expected in zip(_returned(program), results, wanted, strict=True):
         away = difference(value, expected).relative
         if away > limit and isinstance(node, torch.fx.Node):
             why = "the graph that was prepared from the model departs from it, before any lowering"
             return Culprit(node.name, str(node.target), source_of(node), away, why)
-    for position, error in enumerate(found.nodes):
+    for position, error in enumerate(trace.nodes):
         if error.relative > limit:
-            return _departing(error, found.nodes[:position], limit)
-    return _fused(converted, found, limit)
+            return _departing(error, trace.nodes[:position], limit)
+    return _fused(converted, trace, limit)
 
 
 def _returned(program: Program) -> list[Any]:
@@ -200,10 +200,10 @@ def _returned(program: Program) -> list[Any]:
     return [one for one in program.returned if one is not None]
 
 
-def _results(program: Program, found: Trace) -> list[Any]:
+def _results(program: Program, trace: Trace) -> list[Any]:
     """Of the prepared graph in torch."""
     return [
-        value_of(program, one, found.reference) if isinstance(one, torch.fx.Node) else one
+        value_of(program, one, trace.reference) if isinstance(one, torch.fx.Node) else one
         for one in _returned(program)
     ]
 
@@ -220,16 +220,16 @@ def _departing(error: NodeError, before: tuple[NodeError, ...], limit: float) ->
     return Culprit(error.name, error.target, error.source, error.relative, why)
 
 
-def _fused(converted: Converted, found: Trace, limit: float) -> Culprit | None:
+def _fused(converted: Converted, trace: Trace, limit: float) -> Culprit | None:
     """Each node is right by itself: one of the pieces is wrong as it was optimised."""
     background: Background = converted.background
-    relaxed = bool(converted.parts.manifest["relaxed"])
+    relaxed = bool(converted.contents.manifest["relaxed"])
     for piece in background.partition.pieces:
         if piece.device is not Device.NNAPI or piece.on_host:
             continue
         for result in piece.outputs:
             wrong = first_wrong(
-                background, piece, result, found.reference, limit=limit, relaxed=relaxed
+                background, piece, result, trace.reference, limit=limit, relaxed=relaxed
             )
             if wrong is not None:
                 node, relative = wrong

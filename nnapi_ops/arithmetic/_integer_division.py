@@ -96,17 +96,19 @@ def _divided(nn: Context, a: Value, b: Value) -> tuple[Value, Value]:
     return chosen(nn, beyond, fewer, whole), chosen(nn, beyond, plus(nn, rest, b), rest)
 
 
-def _rest(nn: Context, a: Value, b: Value, whole: Value) -> Value:
-    """``a - whole * b`` without rounding."""
-    product = times(nn, whole, b)
+def _rest(nn: Context, a: Value, b: Value, quotient: Value) -> Value:
+    """``a - quotient * b`` without rounding."""
+    product = times(nn, quotient, b)
     difference = minus(nn, a, product)
     if b.is_constant and _has_two_bits(b.array()):
         return difference
     high, low = _split(nn, b)
     upper = times(
-        nn, nn.filled(whole, _HALF), _floor(nn, times(nn, whole, nn.filled(whole, 1 / _HALF)))
+        nn,
+        nn.filled(quotient, _HALF),
+        _floor(nn, times(nn, quotient, nn.filled(quotient, 1 / _HALF))),
     )
-    lower = minus(nn, whole, upper)
+    lower = minus(nn, quotient, upper)
     error = minus(nn, times(nn, upper, high), product)
     pairs = [(upper, low), (lower, high), (lower, low)] if low else [(lower, high)]
     for x, y in pairs:

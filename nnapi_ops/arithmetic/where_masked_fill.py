@@ -83,7 +83,7 @@ def chosen(nn: Context, condition: Value, yes: Value, no: Value) -> Value:
         return nn.emit(ops.LOGICAL_OR, a=either, b=nn.emit(ops.LOGICAL_AND, a=no_condition, b=no))
     shape = broadcast_shapes([condition.shape, yes.shape, no.shape])
     order = next((one.order for one in (condition, yes, no) if not _is_free(one)), Order.TORCH)
-    a, b = (_whole(nn, one, shape, order) for one in (yes, no))
+    a, b = (_expanded(nn, one, shape, order) for one in (yes, no))
     result = nn.emit(ops.SELECT, mask=_whole_mask(nn, condition, shape, order), a=a, b=b)
     return result.bounded(yes.bounds | no.bounds)
 
@@ -92,14 +92,14 @@ def _is_free(value: Value) -> bool:
     return value.is_constant or value.rank != 4
 
 
-def _whole(nn: Context, value: Value, shape: Sequence[Dim], order: Order) -> Value:
+def _expanded(nn: Context, value: Value, shape: Sequence[Dim], order: Order) -> Value:
     """``value`` with every element there: SELECT does not broadcast."""
     return nn.arrange(expanded(nn, value, shape), order)
 
 
 def _whole_mask(nn: Context, mask: Value, shape: Sequence[Dim], order: Order) -> Value:
     if mask.is_constant or tuple(mask.shape) == tuple(shape):
-        return _whole(nn, mask, shape, order)
+        return _expanded(nn, mask, shape, order)
     # A logical operation broadcasts, which is cheaper than to tile a mask as floats.
     spec = evolve(mask.spec, shape=tuple(shape), order=order if len(shape) == 4 else Order.TORCH)
     return nn.emit(ops.LOGICAL_OR, a=mask, b=nn.full(spec, False, torch.bool))

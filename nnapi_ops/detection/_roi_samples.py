@@ -21,17 +21,17 @@ class Axis:
 
     start: Value
     length: Value
-    parts: int
+    bins: int
     samples: int
 
     def positions(self, nn: Context) -> Value:
-        """Of each sample, [N, parts * samples], by torchvision's roundings."""
+        """Of each sample, [N, bins * samples], by torchvision's roundings."""
         if self.start.is_constant and self.length.is_constant:
             start, length = (torch.from_numpy(v.array())[:, 0] for v in (self.start, self.length))
-            return nn.constant(sample_positions(start, length, self.parts, self.samples).numpy())
-        part = np.repeat(np.arange(self.parts), self.samples)[None]
-        within = np.tile(np.arange(self.samples), self.parts)[None] + 0.5
-        step = nn.emit(ops.DIV, a=self.length, b=nn.constant([float(self.parts)]))
+            return nn.constant(sample_positions(start, length, self.bins, self.samples).numpy())
+        part = np.repeat(np.arange(self.bins), self.samples)[None]
+        within = np.tile(np.arange(self.samples), self.bins)[None] + 0.5
+        step = nn.emit(ops.DIV, a=self.length, b=nn.constant([float(self.bins)]))
         first = nn.emit(ops.ADD, a=self.start, b=nn.emit(ops.MUL, a=step, b=nn.constant(part)))
         rest = nn.emit(ops.MUL, a=step, b=nn.constant(within))
         share = nn.emit(ops.DIV, a=rest, b=nn.constant([float(self.samples)]))

@@ -61,7 +61,7 @@ def roi_pool_inside(
     if _rounds_alike(input, spatial_scale, size):
         return _pooled(nn, input, within, spatial_scale, size)
     first = nn.constant(np.zeros((boxes.static_shape[0], 1)))
-    return _pooled_by_parts(nn, input, first, columns(nn, within), spatial_scale, size)
+    return _pooled_by_bins(nn, input, first, columns(nn, within), spatial_scale, size)
 
 
 @lowering(
@@ -90,7 +90,7 @@ def roi_pool(
             batch = nn.constant(array[:, 0].astype(np.int32), torch.int32)
             return _pooled(nn, input, nn.constant(boxes), spatial_scale, size, batch), None
     index, *corners = columns(nn, rois)
-    return _pooled_by_parts(nn, input, index, corners, spatial_scale, size), None
+    return _pooled_by_bins(nn, input, index, corners, spatial_scale, size), None
 
 
 def _pooled(
@@ -124,7 +124,7 @@ def _rounds_alike(input: Value, scale: float, size: tuple[int, int]) -> bool:
 # ---- part by part
 
 
-def _pooled_by_parts(
+def _pooled_by_bins(
     nn: Context,
     input: Value,
     index: Value,
@@ -157,7 +157,7 @@ def _pooled_by_parts(
 
 
 def _cells(
-    nn: Context, start: Value, end: Value, scale: float, parts: int, cells: int
+    nn: Context, start: Value, end: Value, scale: float, bins: int, cells: int
 ) -> tuple[Value, Value, Value]:
     """Along one axis, of each part of each region [N, parts]: its first cell and its last, and whether it has any."""
     if start.is_constant:
@@ -165,7 +165,7 @@ def _cells(
             nearest_cells(torch.from_numpy(one.array()[:, 0]), scale).tolist()
             for one in (start, end)
         )
-        ends = [part_ends(*pair, parts, cells) for pair in zip(first, last, strict=True)]
+        ends = [part_ends(*pair, bins, cells) for pair in zip(first, last, strict=True)]
         low, high = np.array(ends, np.float32).transpose(2, 0, 1)
         last_cell = np.maximum(low.clip(0, cells - 1), high - 1)
         empty = nn.constant(low >= high, torch.bool)
@@ -174,10 +174,10 @@ def _cells(
     one_cell, none = nn.constant([1.0]), nn.constant([0.0])
     length = nn.emit(ops.ADD, a=nn.emit(ops.SUB, a=to_cell, b=from_cell), b=one_cell)
     length = nn.emit(ops.MAXIMUM, a=length, b=one_cell)
-    step = nn.emit(ops.DIV, a=length, b=nn.constant([float(parts)]))
-    begins = nn.emit(ops.MUL, a=step, b=nn.constant(np.arange(parts)[None]))
+    step = nn.emit(ops.DIV, a=length, b=nn.constant([float(bins)]))
+    begins = nn.emit(ops.MUL, a=step, b=nn.constant(np.arange(bins)[None]))
     # What is rounded up is rounded down with the other sign.
-    below = nn.emit(ops.MUL, a=step, b=nn.constant(-np.arange(1, parts + 1)[None]))
+    below = nn.emit(ops.MUL, a=step, b=nn.constant(-np.arange(1, bins + 1)[None]))
     begin = nn.emit(ops.ADD, a=nn.emit(ops.FLOOR, input=begins), b=from_cell)
     end_ = nn.emit(ops.SUB, a=from_cell, b=nn.emit(ops.FLOOR, input=below))
     most = nn.constant([float(cells)])

@@ -56,13 +56,13 @@ def known_positions(index: Value, size: int) -> Value:
     return index.bounded(index.bounds.clamped(0, size - 1))
 
 
-def linear_positions(nn: Context, parts: Sequence[Value], strides: Sequence[int]) -> Value:
+def linear_positions(nn: Context, positions: Sequence[Value], strides: Sequence[int]) -> Value:
     """Positions among flat elements: the sum of positions in each dimension times its stride."""
-    if all(part.is_constant for part in parts):
-        scaled = [part.array() * stride for part, stride in zip(parts, strides, strict=True)]
+    if all(part.is_constant for part in positions):
+        scaled = [part.array() * stride for part, stride in zip(positions, strides, strict=True)]
         return nn.constant(sum(scaled), torch.int32)
     result: Value | None = None
-    for part, stride in zip(parts, strides, strict=True):
+    for part, stride in zip(positions, strides, strict=True):
         far = part if stride == 1 else times(nn, part, nn.constant(stride, torch.int32))
         result = far if result is None else plus(nn, result, far)
     if result is None:

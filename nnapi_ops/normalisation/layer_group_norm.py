@@ -124,9 +124,9 @@ def _finished(nn: Context, value: Value, weight: Value | None, bias: Value | Non
     return nn.cast(value, nn.outs[0].dtype)
 
 
-def _moments(nn: Context, found: Normalised) -> tuple[Value | None, Value | None]:
+def _moments(nn: Context, normalised: Normalised) -> tuple[Value | None, Value | None]:
     """Mean and reciprocal deviation as second and third results, where they are of the dtype computed in."""
-    both = (found.mean, found.factor)
+    both = (normalised.mean, normalised.factor)
     mean, factor = (
         nn.reshape(value, out.shape) if value is not None and value.dtype is out.dtype else None
         for value, out in zip(both, nn.outs[1:], strict=True)

@@ -55,7 +55,7 @@ Step = Callable[[Sequence[Value], tuple[Value, ...]], tuple[Value, ...]]
 
 The first of them is the step's output."""
 
-Parts = Callable[[Context, Direction, Value], tuple[Sequence[Value], Step]]
+InputsAndStep = Callable[[Context, Direction, Value], tuple[Sequence[Value], Step]]
 """From a direction and a sequence with time first: the sequences that its steps take from, and the step."""
 
 
@@ -138,14 +138,14 @@ def apart(nn: Context, sequence: Value) -> list[Value]:
     return [_rows_at(nn, rows, np.arange(batch) + batch * index) for index in range(count)]
 
 
-def together(nn: Context, parts: Sequence[Value]) -> Value:
+def together(nn: Context, steps: Sequence[Value]) -> Value:
     """The inverse of `apart`."""
-    return nn.reshape(join(nn, parts, 0), (len(parts), *parts[0].shape))
+    return nn.reshape(join(nn, steps, 0), (len(steps), *steps[0].shape))
 
 
-def _together_if_all(nn: Context, parts: Sequence[Value | None]) -> Value | None:
-    given = [part for part in parts if part is not None]
-    return together(nn, given) if len(given) == len(parts) else None
+def _together_if_all(nn: Context, steps: Sequence[Value | None]) -> Value | None:
+    given = [part for part in steps if part is not None]
+    return together(nn, given) if len(given) == len(steps) else None
 
 
 def exchanged(nn: Context, sequence: Value) -> Value:
@@ -194,7 +194,7 @@ def _unrolled(
     return together(nn, outputs[::-1] if backwards else outputs), states
 
 
-def unrolled_layer(parts: Parts) -> Layer:
+def unrolled_layer(inputs_and_step: InputsAndStep) -> Layer:
     """A layer as a copy of its step for each time: each direction by itself, the second one backwards."""
 
     def layer(
@@ -203,7 +203,7 @@ def unrolled_layer(parts: Parts) -> Layer:
         sequence = exchanged(nn, input) if batch_first else input
         results = []
         for index, direction in enumerate(directions):
-            inputs, step = parts(nn, direction, sequence)
+            inputs, step = inputs_and_step(nn, direction, sequence)
             results.append(_unrolled(nn, inputs, direction.states, step, backwards=index == 1))
         output = join(nn, [sequence for sequence, _ in results], 2)
         finals: Finals = [final for _, final in results]

@@ -46,7 +46,7 @@ def gru(
     """
     gru.input(Tensor input, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor)
     """
-    return stacked(nn, unrolled_layer(_parts), input, [hx], params, **options)
+    return stacked(nn, unrolled_layer(_inputs_and_step), input, [hx], params, **options)
 
 
 @lowering(aten.gru_cell.default, layout=Layout.TORCH, in_floats=FLOAT_STATE)
@@ -64,7 +64,9 @@ def gru_cell(
     return hidden
 
 
-def _parts(nn: Context, direction: Direction, sequence: Value) -> tuple[Sequence[Value], Step]:
+def _inputs_and_step(
+    nn: Context, direction: Direction, sequence: Value
+) -> tuple[Sequence[Value], Step]:
     products = _input_products(nn, direction, sequence)
     return products, partial(_step, nn, *_hidden_product(nn, direction))
 

@@ -62,7 +62,9 @@ def lstm(
     """
     cell_wanted = nn.wanted[2]
     whole = nn.level >= 30 or (nn.level == 29 and not cell_wanted)
-    return stacked(nn, _sequence if whole else unrolled_layer(_parts), input, hx, params, **options)
+    return stacked(
+        nn, _sequence if whole else unrolled_layer(_inputs_and_step), input, hx, params, **options
+    )
 
 
 @lowering(aten.lstm_cell.default, layout=Layout.TORCH, in_floats=FLOAT_STATE)
@@ -79,7 +81,9 @@ def lstm_cell(
     return _step(nn, _weights(nn, cell), [input], cell.states)
 
 
-def _parts(nn: Context, direction: Direction, sequence: Value) -> tuple[Sequence[Value], Step]:
+def _inputs_and_step(
+    nn: Context, direction: Direction, sequence: Value
+) -> tuple[Sequence[Value], Step]:
     return [sequence], partial(_step, nn, _weights(nn, direction))
 
 

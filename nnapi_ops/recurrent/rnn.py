@@ -52,7 +52,7 @@ def rnn_tanh(
     """
     rnn_tanh.input(Tensor input, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor)
     """
-    return stacked(nn, unrolled_layer(_tanh_parts), input, [hx], params, **options)
+    return stacked(nn, unrolled_layer(_tanh_inputs_and_step), input, [hx], params, **options)
 
 
 @lowering(aten.rnn_relu.input, layout=Layout.TORCH, limitations=[UNROLLED], in_floats=FLOAT_STATE)
@@ -66,7 +66,7 @@ def rnn_relu(
     """
     rnn_relu.input(Tensor input, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor)
     """
-    layer = _relu_sequence if nn.level >= 29 else unrolled_layer(_relu_parts)
+    layer = _relu_sequence if nn.level >= 29 else unrolled_layer(_relu_inputs_and_step)
     return stacked(nn, layer, input, [hx], params, **options)
 
 
@@ -99,7 +99,9 @@ def rnn_relu_cell(
     return _relu_step(nn, cell, [input], (hx,))[0]
 
 
-def _tanh_parts(nn: Context, direction: Direction, sequence: Value) -> tuple[Sequence[Value], Step]:
+def _tanh_inputs_and_step(
+    nn: Context, direction: Direction, sequence: Value
+) -> tuple[Sequence[Value], Step]:
     # The input's part of all steps at once.
     product = fully_connected(nn, sequence, direction.input_weights, direction.bias(nn))
     return [product], partial(_tanh_step, nn, direction)
@@ -112,7 +114,9 @@ def _tanh_step(
     return (nn.emit(ops.TANH, input=nn.emit(ops.ADD, a=inputs[0], b=product)),)
 
 
-def _relu_parts(nn: Context, direction: Direction, sequence: Value) -> tuple[Sequence[Value], Step]:
+def _relu_inputs_and_step(
+    nn: Context, direction: Direction, sequence: Value
+) -> tuple[Sequence[Value], Step]:
     return [sequence], partial(_relu_step, nn, direction)
 
 

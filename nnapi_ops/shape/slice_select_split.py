@@ -48,7 +48,7 @@ def select(nn: Context, self: Value, dim: int, index: int) -> Value:
 @lowering(aten.unbind.int, layout=Layout.ANY)
 def unbind(nn: Context, self: Value, dim: int) -> tuple[Value, ...]:
     """unbind.int(Tensor(a -> *) self, int dim=0) -> Tensor(a)[]"""
-    parts = _parts(nn, self, dim, [1] * fixed_size(self, dim))
+    parts = _slices_of_sizes(nn, self, dim, [1] * fixed_size(self, dim))
     return tuple(nn.reshape(part, out.shape) for part, out in zip(parts, nn.outs, strict=True))
 
 
@@ -70,13 +70,13 @@ def split(nn: Context, self: Value, dim: int, **ignored: object) -> tuple[Value,
     tensor_split.sections(Tensor(a -> *) self, SymInt sections, int dim=0) -> Tensor(a)[]
     tensor_split.indices(Tensor(a -> *) self, SymInt[] indices, int dim=0) -> Tensor(a)[]
     """
-    return _parts(nn, self, dim, [out.static_shape[dim] for out in nn.outs])
+    return _slices_of_sizes(nn, self, dim, [out.static_shape[dim] for out in nn.outs])
 
 
 def halves(nn: Context, value: Value, dim: int) -> tuple[Value, Value]:
     """The first and the second half along ``dim``."""
     size = fixed_size(value, dim)
-    first, second = _parts(nn, value, dim, [size // 2, size // 2])
+    first, second = _slices_of_sizes(nn, value, dim, [size // 2, size // 2])
     return first, second
 
 
@@ -89,16 +89,18 @@ def run_of(value: Value, dim: int, start: int | None, end: int | None, step: int
     return Run(positions.start, len(positions), step)
 
 
-def _parts(nn: Context, value: Value, dim: int, sizes: Sequence[int]) -> tuple[Value, ...]:
+def _slices_of_sizes(
+    nn: Context, value: Value, dim: int, sizes: Sequence[int]
+) -> tuple[Value, ...]:
     if nn.level >= 29 and len(set(sizes)) == 1 < len(sizes) and value.dtype is not torch.bool:
-        return _equal_parts(nn, value, dim, len(sizes))
+        return _split_equally(nn, value, dim, len(sizes))
     starts = [sum(sizes[:position]) for position in range(len(sizes))]
     return tuple(
         sliced(nn, value, dim, Run(start, size)) for start, size in zip(starts, sizes, strict=True)
     )
 
 
-def _equal_parts(nn: Context, value: Value, dim: int, count: int) -> tuple[Value, ...]:
+def _split_equally(nn: Context, value: Value, dim: int, count: int) -> tuple[Value, ...]:
     view, axis = addressable(nn, value, dim)
     shape = list(view.static_shape)
     shape[axis] //= count

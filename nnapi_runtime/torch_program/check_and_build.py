@@ -46,11 +46,11 @@ MOST_WEIGHTS = 1 << 20
 
 
 class Value(NamedTuple):
-    """Where a value is, and its type; ``parts`` are those of an operator's several results."""
+    """Where a value is, and its type; ``element_types`` are those of an operator's several results."""
 
     register: int
     type: str
-    parts: tuple[str, ...] = ()
+    element_types: tuple[str, ...] = ()
     literal: Any = None
     """What the text says that it is; None: a run says."""
 
@@ -139,7 +139,10 @@ class _Builder:
         if register < 0:
             register = self._variables[name] = self._draft.variable()
         before = self._names.get(name)
-        if before is not None and (before.type, before.parts) != (value.type, value.parts):
+        if before is not None and (before.type, before.element_types) != (
+            value.type,
+            value.element_types,
+        ):
             self._refuse(f"{name!r} was {before.type}, and becomes {value.type}")
         self._names[name] = value._replace(register=register, literal=None)
         return register
@@ -185,12 +188,12 @@ class _Builder:
         call: Callable[..., Any],
         registers: Sequence[int],
         kind: str,
-        parts: tuple[str, ...] = (),
+        element_types: tuple[str, ...] = (),
     ) -> Value:
         """What ``call`` makes of what is in ``registers``."""
         made = self._draft.variable()
         self._draft.step(block, self._where, Kind.CALL, registers, [made], call)
-        return Value(made, kind, parts)
+        return Value(made, kind, element_types)
 
     def _value(self, expression: Expression, block: DraftBlock) -> Value:
         match expression:
@@ -223,8 +226,8 @@ class _Builder:
             self._weights = max(self._weights, index + 1)
             return Value(-1 - index, "Tensor")
         value = self._value(source, block)
-        if value.parts and -len(value.parts) <= index < len(value.parts):
-            kind = value.parts[index]
+        if value.element_types and -len(value.element_types) <= index < len(value.element_types):
+            kind = value.element_types[index]
         elif value.type == "List[Tensor]":
             kind = "Tensor"
         else:

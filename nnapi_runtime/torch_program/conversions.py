@@ -14,7 +14,7 @@ def _element(tensor: Any) -> Any:
     return tensor.item()
 
 
-def _whole(tensor: Any) -> int:
+def _to_integer(tensor: Any) -> int:
     value = _element(tensor)
     if isinstance(value, bool) or not isinstance(value, int):
         raise ValueError(f"a tensor of {tensor.dtype} stands for a whole number")
@@ -24,7 +24,7 @@ def _whole(tensor: Any) -> int:
 # By the value's type and the parameter's.
 CONVERSION: dict[tuple[str, str], Callable[[Any], Any]] = {
     ("Tensor", "number"): _element,
-    ("Tensor", "int"): _whole,
+    ("Tensor", "int"): _to_integer,
     ("Tensor", "float"): lambda tensor: float(_element(tensor)),
     ("number", "int"): to_whole,
     ("number", "float"): float,

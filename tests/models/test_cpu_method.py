@@ -119,7 +119,7 @@ def test_layers_of_normed_weights_have_it(norm: Callable[[nn.Module], nn.Module]
     torch.manual_seed(0)
     module = nn.Sequential(norm(nn.Conv1d(3, 4, 5)), nn.ReLU()).eval()
     converted = nnapi_core.convert(module, (torch.randn(1, 3, 9),))
-    manifest, programs = converted.parts.written()
+    manifest, programs = converted.contents.written()
     assert manifest["cpu"]["program"] in programs
 
 
@@ -129,7 +129,7 @@ def test_quantised_models_take_the_same_tensors(tmp_path: Path) -> None:
     x = image(1, 3, 6, 6)
     quantised = nnapi_core.quantize(module, [(x,)], per_channel=False)
     converted = nnapi_core.convert(quantised, (x,), quantized_io=True, fallback="error")
-    (entry,) = converted.parts.manifest["stages"][0]["inputs"]
+    (entry,) = converted.contents.manifest["stages"][0]["inputs"]
     given = torch.quantize_per_tensor(x, entry["scale"], entry["zero_point"], torch.quint8)
     runs = StockRuns(tmp_path)
     runs.add("quantised", converted, [(given,)], ".ptl")

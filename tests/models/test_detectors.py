@@ -100,7 +100,7 @@ def detector(request: pytest.FixtureRequest) -> Any:
 
 def test_a_detector_is_one_piece_and_finds_what_torch_finds(detector: Any) -> None:
     _, model, prepared, converted, images = detector
-    assert [stage["kind"] for stage in converted.parts.manifest["stages"]] == ["nnapi"]
+    assert [stage["kind"] for stage in converted.contents.manifest["stages"]] == ["nnapi"]
     total = Agreement(0, 0)
     for image in images:
         with torch.no_grad():

@@ -99,7 +99,7 @@ def test_stock_process(tmp_path: Path) -> None:
     program = nnapi_core.quantize(module, batches, per_channel=False)
     core = nnapi_core.convert(program, batches[0], fallback="error")
     full = nnapi_core.convert(program, batches[0], fallback="error", quantized_io=True)
-    (stage,) = full.parts.manifest["stages"]
+    (stage,) = full.contents.manifest["stages"]
     scale, zero = stage["inputs"][0]["scale"], stage["inputs"][0]["zero_point"]
     typed = torch.quantize_per_tensor(batches[0][0], scale, zero, torch.quint8)
     runs = StockRuns(tmp_path)

@@ -90,7 +90,7 @@ def test_loops_of_zero_to_five_rounds(level: int, tmp_path: Path) -> None:
     examples = [(torch.tensor(n), random(n, 2, 8), random(n + 9, 2, 8)) for n in range(6)]
     wanted = expected_of(module, examples)
     converted = nnapi_core.convert(module, examples[0], feature_level=level)
-    stages = converted.for_stock().parts.manifest["stages"]
+    stages = converted.for_stock().contents.manifest["stages"]
     inside = [
         inner["kind"] for one in stages for b in one.get("branches", ()) for inner in b["stages"]
     ]
@@ -105,7 +105,7 @@ def test_loops_of_zero_to_five_rounds(level: int, tmp_path: Path) -> None:
         [converted.for_stock()(*one) for one in examples],
     ):
         torch.testing.assert_close(results, wanted, rtol=1e-4, atol=1e-4)
-    sizes = [one.nbytes for one in converted.for_stock().parts.weights.constants]
+    sizes = [one.nbytes for one in converted.for_stock().contents.weights.constants]
     assert sizes.count(256) == 1, "the weight is stored once"
 
 

@@ -184,8 +184,8 @@ def test_what_torch_runs_is_torchs_own(name: str, value: float, seed: int, sever
     x = torch.randn(4, 4, generator=torch.Generator().manual_seed(seed))
     (x,) = with_special([x], value, torch.Generator().manual_seed(seed), several=several)
     converted = convert(InTorch(), (x,), registry=REGISTRY, feature_level=27)
-    whole = converted.parts.torch_programs["torch.cpu"]
-    held = [constant.array() for constant in converted.parts.weights.constants]
+    whole = converted.contents.torch_programs["torch.cpu"]
+    held = [constant.array() for constant in converted.contents.weights.constants]
     assert not held
     expected = InTorch()(x)
     with torch.no_grad():
@@ -201,5 +201,5 @@ def test_the_smallest_case() -> None:
     (row,) = converted.report.nodes
     assert (row.target, row.device) == ("aten.median.dim", "nnapi")
     assert "NaN is sorted among the elements" in row.special_values
-    assert bool(converted.parts.torch_programs["torch.cpu"](x)[0].isnan())
+    assert bool(converted.contents.torch_programs["torch.cpu"](x)[0].isnan())
     assert bool(convert(Called(REWRITTEN["median"]), (x,), feature_level=27)(x).isnan())

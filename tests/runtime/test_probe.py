@@ -80,7 +80,7 @@ def test_a_profile_of_everything_changes_no_conversion(probe: Path, tmp_path: Pa
     everything = DeviceProfile.read(profile(probe, nnapi_runtime.host_library(), tmp_path))
     plain = nnapi_core.convert(module, (x,))
     narrowed = nnapi_core.convert(module, (x,), device_profile=everything)
-    assert narrowed.parts.models == plain.parts.models
+    assert narrowed.contents.models == plain.contents.models
 
 
 # Our library but for convolutions, as a driver would be that has none.

@@ -83,9 +83,9 @@ def _element(call: Node, sequence: Node, step: int) -> Node:
     return node
 
 
-def _stacked(call: Node, parts: list[Node], value: torch.Tensor) -> Node:
+def _stacked(call: Node, steps: list[Node], value: torch.Tensor) -> Node:
     with call.graph.inserting_before(call):
-        node = call.graph.call_function(aten.stack.default, (parts, 0))
+        node = call.graph.call_function(aten.stack.default, (steps, 0))
     node.meta["val"] = value
     node.meta["stack_trace"] = call.meta.get("stack_trace")
     return node

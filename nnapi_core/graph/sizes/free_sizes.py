@@ -115,7 +115,7 @@ def free_sizes(
 
 def _add(
     exported: ExportedProgram,
-    found: dict[sympy.Symbol, FreeSize],
+    sizes: dict[sympy.Symbol, FreeSize],
     node: Node,
     names: dict[sympy.Symbol, str],
     *,
@@ -129,7 +129,7 @@ def _add(
         if solved is None:
             continue
         symbol, factor, offset = solved
-        known = found.get(symbol)
+        known = sizes.get(symbol)
         if known is not None and (known.factor == 1 or factor != 1):
             continue
         least, most = _range(exported, symbol)
@@ -137,7 +137,7 @@ def _add(
             # torch's bound is the number of elements before the tensor is broadcast to the mask.
             most = _most_masked(node)
         name = names.get(symbol, f"{node.name}:{dim}")
-        found[symbol] = FreeSize(
+        sizes[symbol] = FreeSize(
             name,
             symbol,
             least,
@@ -179,12 +179,12 @@ def _most_masked(node: Node) -> int | None:
     return math.prod(torch.broadcast_shapes(*shapes))  # type: ignore[no-untyped-call]
 
 
-def _check_all_known(exported: ExportedProgram, found: dict[sympy.Symbol, FreeSize]) -> None:
+def _check_all_known(exported: ExportedProgram, sizes: dict[sympy.Symbol, FreeSize]) -> None:
     for node in exported.graph.nodes:
         for tensor in tensors_in(node.meta.get("val")):
             for size in tensor.shape:
                 for symbol in size_expression(size).free_symbols:
-                    if symbol not in found:
+                    if symbol not in sizes:
                         raise Unsupported(
                             "a free size that no dimension of an input gives",
                             size=symbol,

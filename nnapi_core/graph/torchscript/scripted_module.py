@@ -244,8 +244,8 @@ def _copied(arguments: Any) -> Any:
     return pytree.tree_map_only(torch.Tensor, torch.clone, arguments)
 
 
-def _agree(found: Any, expected: Any) -> bool:
-    pairs = zip(pytree.tree_leaves(found), pytree.tree_leaves(expected), strict=True)
+def _agree(actual: Any, expected: Any) -> bool:
+    pairs = zip(pytree.tree_leaves(actual), pytree.tree_leaves(expected), strict=True)
     return all(
         torch.allclose(a, b, rtol=1e-4, atol=1e-5, equal_nan=True) if torch.is_tensor(a) else a == b
         for a, b in pairs

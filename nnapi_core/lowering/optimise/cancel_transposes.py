@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from attrs import evolve, frozen
 
-from nnapi_core.lowering.optimise.composed_transposes import Move, whole
+from nnapi_core.lowering.optimise.composed_transposes import Move, as_permutation
 from nnapi_core.lowering.optimise.model_rewriter import constant_array, follow
 from nnapi_core.nnapi.constant import Constant
 from nnapi_core.nnapi.model import Model, Operand, Operation
@@ -216,7 +216,7 @@ def _changes(moved: _Moved, dims: tuple[int, ...], wanted: tuple[int, ...]) -> l
     if here == wanted:
         return changes
     if moved.reshape is None:  # only dimensions of size 1 were moved, and by transposes
-        permutation = whole(moved.move.merged(), dims, wanted)
+        permutation = as_permutation(moved.move.merged(), dims, wanted)
         if permutation is not None:
             return [_Change(wanted, permutation)]
     return [*changes, _Change(wanted)]

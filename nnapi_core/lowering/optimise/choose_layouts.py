@@ -15,7 +15,7 @@ import numpy as np
 from attrs import define, evolve, field, frozen
 
 from nnapi_core.lowering.optimise.cancel_transposes import cancel_transposes
-from nnapi_core.lowering.optimise.composed_transposes import Move, whole
+from nnapi_core.lowering.optimise.composed_transposes import Move, as_permutation
 from nnapi_core.lowering.optimise.model_rewriter import constant_array, producers
 from nnapi_core.lowering.optimise.permutable_operations import (
     Permutable,
@@ -233,11 +233,13 @@ class _Graph:
             there, here = self.dims(border.outside), self.dims(border.tensor)
             back = border.move.inverse().merged()
             if transposes(back.sizes, back.permutation):
-                _vote(votes, whole(back, here, there))
+                _vote(votes, as_permutation(back, here, there))
         for border in region.leaving:
             move = border.move.merged()
             if transposes(move.sizes, move.permutation):
-                _vote(votes, whole(move, self.dims(border.tensor), self.dims(border.outside)))
+                _vote(
+                    votes, as_permutation(move, self.dims(border.tensor), self.dims(border.outside))
+                )
         return [permutation for permutation, _ in votes.most_common(_MOST_CANDIDATES)]
 
     def cut(self, region: _Region, permutation: Permutation) -> tuple[int, set[int]]:

@@ -79,8 +79,8 @@ class Move:
         found = transposes(self.sizes, self.permutation)
         if len(found) != 1:
             return found
-        forwards = whole(self.merged(), source, result)
-        backwards = whole(self.inverse().merged(), result, source)
+        forwards = as_permutation(self.merged(), source, result)
+        backwards = as_permutation(self.inverse().merged(), result, source)
         if forwards is not None:
             found.append(Step(tuple(source), forwards))
         if backwards is not None:
@@ -94,7 +94,9 @@ def _reshapes(step: Step, source: Sequence[int], result: Sequence[int]) -> int:
     return (step.shape != tuple(source)) + (moved != tuple(result))
 
 
-def whole(move: Move, dims: Sequence[int], result: Sequence[int]) -> tuple[int, ...] | None:
+def as_permutation(
+    move: Move, dims: Sequence[int], result: Sequence[int]
+) -> tuple[int, ...] | None:
     """``move`` (merged) as a permutation of ``dims``, if it leaves these whole."""
     groups: list[list[int]] = []
     rest = iter(dim for dim, size in enumerate(dims) if size != 1)

@@ -21,15 +21,15 @@ HOST = Target(max(FEATURE_LEVELS))
 
 
 def with_host_pieces(
-    program: Program, registry: Registry, found: Partition, scope: str = ""
+    program: Program, registry: Registry, partition: Partition, scope: str = ""
 ) -> Partition:
     """The partition with the nodes that torch would run on our own library, where that takes them.
 
     They are ``hosted``, with the reason why the target does not take them; what is left to torch stays refused.
     """
     pieces: list[Piece] = []
-    result = evolve(found, refusals=dict(found.refusals), hosted=dict(found.hosted))
-    for piece in found.pieces:
+    result = evolve(partition, refusals=dict(partition.refusals), hosted=dict(partition.hosted))
+    for piece in partition.pieces:
         if piece.branches:
             (node,) = piece.nodes
             inner = tuple(

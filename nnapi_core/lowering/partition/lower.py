@@ -128,26 +128,26 @@ class Lowerer:
             with self.builder.transaction():
                 self.operands.values[node] = self._call_graphs(node)
             return
-        found = self._registry.lowerings.get(node.target, ())
+        lowerings = self._registry.lowerings.get(node.target, ())
         quantised = bool(self.program.quants)
-        if quantised and node not in self.calls.floats and self._lower_in_integers(found, node):
+        if quantised and node not in self.calls.floats and self._lower_in_integers(lowerings, node):
             return
         self.operands.values[node] = (
-            self._lowered(found, node, None) if found else self._rewritten(node)
+            self._lowered(lowerings, node, None) if lowerings else self._rewritten(node)
         )
         if quantised:
             self.floats[node] = self.calls.floats[node]
 
-    def _lower_in_integers(self, found: Sequence[Lowering], node: Node) -> bool:
+    def _lower_in_integers(self, lowerings: Sequence[Lowering], node: Node) -> bool:
         """False where it is to run in floats, which is decided here if it was not before."""
         decided = self.calls.forms.get(node)
         form = decided or integer_form(self.program, node)
         if isinstance(form, str):
-            reason = found[0].in_floats if found else "it is written in other operators"
+            reason = lowerings[0].in_floats if lowerings else "it is written in other operators"
             self.calls.to_floats(node, Unsupported(reason or form, Reason.TYPES))
             return False
         try:
-            self.operands.take_rounded(node, form, self._integers(found, node, form))
+            self.operands.take_rounded(node, form, self._integers(lowerings, node, form))
         except Unsupported as refusal:
             self.calls.to_floats(node, refusal)
             if decided is not None:
@@ -157,20 +157,20 @@ class Lowerer:
         return True
 
     def _integers(
-        self, found: Sequence[Lowering], node: Node, form: IntegerForm
+        self, lowerings: Sequence[Lowering], node: Node, form: IntegerForm
     ) -> Value | tuple[Value | None, ...]:
         """By integer operations, or by a table of the function's results."""
         refusal = Unsupported("it is written in other operators", Reason.TYPES)
-        if found:
+        if lowerings:
             try:
-                return self._lowered(found, node, form)
+                return self._lowered(lowerings, node, form)
             except Unsupported as raised:
                 refusal = raised
         if not is_function_of_one(self.program, node):
             # What a lowering says of these arguments tells more than what it says of all.
             is_general = isinstance(refusal, RoundedTwice) or refusal.code is Reason.TYPES
-            if found and found[0].in_floats and is_general:
-                raise Unsupported(found[0].in_floats, Reason.TYPES) from refusal
+            if lowerings and lowerings[0].in_floats and is_general:
+                raise Unsupported(lowerings[0].in_floats, Reason.TYPES) from refusal
             raise refusal
         with self.builder.transaction(), self.operands.taking_back():
             nn = self._context(node, self._specs(node, form))
@@ -181,11 +181,11 @@ class Lowerer:
             return checked(nn, f"the table of {node.target}", result, nn.outs)
 
     def _lowered(
-        self, found: Sequence[Lowering], node: Node, form: IntegerForm | None
+        self, lowerings: Sequence[Lowering], node: Node, form: IntegerForm | None
     ) -> Value | tuple[Value | None, ...]:
         """By the first lowering that does not refuse."""
         refusals = []
-        for one in found:
+        for one in lowerings:
             try:
                 with self.builder.transaction(), self.operands.taking_back():
                     result = self._call(one, node, form)

@@ -17,7 +17,7 @@ class Share:
     """A bar: how much of something is on which device."""
 
     title: str
-    parts: tuple[tuple[str, float, str], ...]
+    bars: tuple[tuple[str, float, str], ...]
     """Device, size, and what the bar says of it."""
 
 
@@ -74,12 +74,12 @@ def _embedded(value: object) -> str:
 
 
 def _share(share: Share) -> str:
-    whole = sum(size for _, size, _ in share.parts) or 1.0
+    whole = sum(size for _, size, _ in share.bars) or 1.0
     bars = "".join(
         f'<div class="{device}" style="width:{100 * size / whole:.2f}%"></div>'
-        for device, size, _ in share.parts
+        for device, size, _ in share.bars
     )
-    said = ", ".join(escape(text) for _, _, text in share.parts)
+    said = ", ".join(escape(text) for _, _, text in share.bars)
     return f'<figure><figcaption>{escape(share.title)}: {said}</figcaption><div class="bar">{bars}</div></figure>'
 
 

@@ -47,7 +47,7 @@ def converted_and_args() -> tuple[Converted, Shared, tuple[torch.Tensor, ...]]:
 def test_every_weight_has_one_number() -> None:
     converted, module, args = converted_and_args()
     assert converted.report.stages.count("cpu") >= 1
-    sizes = sorted(one.nbytes for one in converted.parts.weights.constants)
+    sizes = sorted(one.nbytes for one in converted.contents.weights.constants)
     assert sizes == sorted(4 * one.numel() for one in module.parameters())
     for actual, expected in zip(converted(*args), module(*args), strict=True):
         torch.testing.assert_close(actual, expected, rtol=1e-4, atol=1e-4)
@@ -83,7 +83,7 @@ def test_gates_are_stretches_of_a_weight(layer: type[nn.RNNBase], tmp_path: Path
     converted = convert(module, (x,))
     assert set(converted.report.stages) == {"nnapi"}
     matrices = [one for one in module.parameters() if one.dim() == 2]
-    written = [one for one in converted.parts.weights.constants if len(one.shape) == 2]
+    written = [one for one in converted.contents.weights.constants if len(one.shape) == 2]
     assert sorted(one.shape for one in written) == sorted(tuple(one.shape) for one in matrices)
     converted.save(tmp_path / "layer.nnapi")
     expected = module(x)[0]

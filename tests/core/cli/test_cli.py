@@ -336,7 +336,7 @@ def test_saving_over_a_file_is_whole_or_not_at_all(
     converted = nnapi_core.convert(module, (torch.randn(1, 64),))
     target = folder / "m.nnapi"
     target.write_bytes(b"the old file")
-    constant = type(converted.parts.weights.constants[0])
+    constant = type(converted.contents.weights.constants[0])
 
     def fail(self: object) -> None:
         raise MemoryError("no room")

@@ -192,7 +192,7 @@ def test_names_of_a_file_are_no_commands_of_the_terminal(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     converted = nnapi_core.convert(nn.Linear(4, 3).eval(), (torch.ones(1, 4),))
-    manifest = converted.parts.manifest
+    manifest = converted.contents.manifest
     for stage in manifest["stages"]:
         for operation in stage["operations"]:
             operation.update(dict.fromkeys(operation, f"{ESCAPES}\nforged line"))

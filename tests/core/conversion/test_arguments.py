@@ -277,7 +277,7 @@ def test_files_without_a_tree_take_any_nesting(tmp_path: Path) -> None:
     """As they were written before."""
     a, b = numbers(1, 2), numbers(10, 30)
     converted = nnapi_core.convert(Difference(), ({"a": a, "b": b},))
-    parts = converted.parts
+    parts = converted.contents
     manifest = {key: value for key, value in parts.manifest.items() if key != "input_tree"}
     weights = [constant.array() for constant in parts.weights.constants]
     session = nnapi_runtime.Session(manifest, parts.models, weights, parts.torch_programs)
@@ -299,7 +299,7 @@ def test_files_without_a_tree_take_any_nesting(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_damaged_trees_are_refused(tree: Any) -> None:
     converted = nnapi_core.convert(Difference(), ({"a": numbers(1), "b": numbers(2)},))
-    parts = converted.parts
+    parts = converted.contents
     with pytest.raises(nnapi_runtime.ModelError, match="input_tree"):
         nnapi_runtime.Session({**parts.manifest, "input_tree": tree}, parts.models, [], {})
     deep: Any = ["leaf"]

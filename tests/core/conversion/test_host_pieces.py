@@ -36,7 +36,7 @@ class Mixed(nn.Module):
 
 
 def kinds(converted: nnapi_core.Converted) -> list[str]:
-    return [stage.get("library", stage["kind"]) for stage in converted.parts.manifest["stages"]]
+    return [stage.get("library", stage["kind"]) for stage in converted.contents.manifest["stages"]]
 
 
 def test_refused_nodes_become_pieces_for_our_library(tmp_path: Path) -> None:
@@ -46,7 +46,7 @@ def test_refused_nodes_become_pieces_for_our_library(tmp_path: Path) -> None:
     converted = nnapi_core.convert(module, (x,), feature_level=27, fallback="host")
     assert "torch" in kinds(before)
     assert set(kinds(converted)) == {"nnapi", "host"}
-    assert converted.report.feature_level == converted.parts.manifest["feature_level"] == 27
+    assert converted.report.feature_level == converted.contents.manifest["feature_level"] == 27
     rows = {row.name: row for row in converted.report.nodes}
     assert rows["sin"].device == "nnapi"
     assert rows["sin"].reason.startswith("on our own library: ")

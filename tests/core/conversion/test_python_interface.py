@@ -33,7 +33,7 @@ def converted() -> nnapi_core.Converted:
 def test_texts_are_short(converted: nnapi_core.Converted) -> None:
     big = nnapi_core.convert(nn.Sequential(*[nn.Linear(64, 64)] * 30), (torch.ones(1, 64),))
     for one in (converted, big):
-        for shown in (one, one.report, one.parts, one.background, one.background.program):
+        for shown in (one, one.report, one.contents, one.background, one.background.program):
             assert len(repr(shown)) < 250, type(shown)
             assert "object at 0x" not in repr(shown)
     assert repr(converted.report) == (

@@ -33,7 +33,7 @@ def equal(actual: torch.Tensor, expected: torch.Tensor) -> None:
 
 def values_are_made_before_they_are_read(converted: Converted) -> None:
     """Pieces run one after the other, each once: what that order allows is convex."""
-    manifest = converted.parts.manifest
+    manifest = converted.contents.manifest
     made = {one["name"] for one in manifest["inputs"]} | set(manifest["constants"])
     for stage in manifest["stages"]:
         torch_piece = stage["kind"] == "torch"
@@ -46,10 +46,10 @@ def values_are_made_before_they_are_read(converted: Converted) -> None:
 
 def weights_are_stored_once(converted: Converted) -> None:
     """No two numbered weights have the same elements in the same order, and CPU pieces hold none of their own."""
-    table = [one.array() for one in converted.parts.weights.constants]
+    table = [one.array() for one in converted.contents.weights.constants]
     contents = [(one.dtype.str, one.tobytes()) for one in table]
     assert len(set(contents)) == len(contents)
-    for module in converted.parts.torch_programs.values():
+    for module in converted.contents.torch_programs.values():
         held = sum(one.nbytes for one in module.buffers())
         assert all(one.nbytes <= 128 for one in module.buffers()), held
 
@@ -92,8 +92,8 @@ def test_a_file_runs_as_the_conversion_does(tmp_path_factory: Any, drawing: Draw
     for one, wanted in zip(*results, strict=True):
         assert torch.equal(one, wanted)
     programs = sum(len(one) for one in read_file(path).torch_programs.values())
-    table = sum(one.nbytes for one in converted.parts.weights.constants)
-    words = sum(len(one) for one in converted.parts.models.values())
+    table = sum(one.nbytes for one in converted.contents.weights.constants)
+    words = sum(len(one) for one in converted.contents.models.values())
     header = path.stat().st_size - programs - table - words
     assert 0 < header < 40_000
     with torch.no_grad():

@@ -165,7 +165,7 @@ def test_a_trace_has_a_readable_file_for_each_step(tmp_path: Path) -> None:
     assert f"{Path(__file__).name}:" in texts["fold_constants"]
     assert "CONV_2D(input=" in texts["partition"]
     assert "on the CPU: i0 (aten.i0.default)" in texts["partition"]
-    for name in converted.parts.models:
+    for name in converted.contents.models:
         assert name in texts["pack"]
 
 

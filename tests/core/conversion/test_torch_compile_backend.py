@@ -51,7 +51,7 @@ def test_a_network_runs_on_nnapi(conversions: list[Any]) -> None:
     torch.testing.assert_close(compiled(x), module(x))
     (converted,) = conversions
     assert {row.device for row in converted.report.nodes} <= {"nnapi", "folded"}
-    assert len(converted.parts.manifest["inputs"]) == 1  # weights are none
+    assert len(converted.contents.manifest["inputs"]) == 1  # weights are none
     for _ in range(3):
         x = torch.randn(2, 3, 8, 8)
         torch.testing.assert_close(compiled(x), module(x))

@@ -172,7 +172,7 @@ def test_relations_that_torch_derived_are_kept() -> None:
 
 
 def damaged(change: Callable[[dict[str, Any]], None]) -> nnapi_runtime.Session:
-    parts = upsampled().parts
+    parts = upsampled().contents
     manifest = json.loads(json.dumps(parts.manifest))
     change(manifest)
     weights = [constant.array() for constant in parts.weights.constants]

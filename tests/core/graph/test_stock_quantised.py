@@ -218,7 +218,7 @@ def test_refusals(engine: str) -> None:
 def test_integer_borders(engine: str) -> None:
     module = eager(engine)
     converted = nnapi_core.convert(module, (X,), quantized_io=True, fallback="error")
-    (stage,) = converted.parts.manifest["stages"]
+    (stage,) = converted.contents.manifest["stages"]
     ins, outs = stage["inputs"][0], stage["outputs"][0]
     given = torch.quantize_per_tensor(X, ins["scale"], ins["zero_point"], torch.quint8)
     result = (converted(given.int_repr()).float() - outs["zero_point"]) * outs["scale"]

@@ -125,7 +125,7 @@ def test_weights_inside_and_outside_are_stored_once() -> None:
     model = Model(function)
     model.big = torch.nn.Linear(64, 64)
     converted = nnapi_core.convert(model, (random(1, 2, 64),), feature_level=30, fallback="error")
-    shapes = [constant.shape for constant in converted.parts.weights.constants]
+    shapes = [constant.shape for constant in converted.contents.weights.constants]
     assert shapes.count((64, 64)) == 1
 
 
@@ -267,4 +267,8 @@ def test_a_refused_branch_runs_in_torch(level: int, tmp_path: Any) -> None:
         torch.testing.assert_close(loaded(x), expected)
         torch.testing.assert_close(stock(x), expected)
         torch.testing.assert_close(stock.forward_cpu(x), expected)
-    assert [one["kind"] for one in converted.parts.manifest["stages"]] == ["nnapi", "if", "nnapi"]
+    assert [one["kind"] for one in converted.contents.manifest["stages"]] == [
+        "nnapi",
+        "if",
+        "nnapi",
+    ]

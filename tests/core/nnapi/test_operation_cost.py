@@ -35,7 +35,7 @@ def counted(module: nn.Module, args: tuple[torch.Tensor, ...]) -> int:
 
 def lowered(module: nn.Module, args: tuple[torch.Tensor, ...]) -> list[Work]:
     converted = nnapi_core.convert(module, args, feature_level=LATEST, fallback="error")
-    models = [one.model for one in converted.parts.lowered.values()]
+    models = [one.model for one in converted.contents.lowered.values()]
     return [Work.of(model, operation) for model in models for operation in model.operations]
 
 

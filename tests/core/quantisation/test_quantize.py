@@ -65,7 +65,7 @@ def snr(actual: torch.Tensor, expected: torch.Tensor) -> float:
 
 
 def codes(converted: nnapi_core.Converted) -> list[OperandCode]:
-    (lowered,) = converted.parts.lowered.values()
+    (lowered,) = converted.contents.lowered.values()
     return [operand.type.code for operand in lowered.model.operands]
 
 
@@ -88,7 +88,7 @@ def test_quantize_then_convert(level: int, quantized_io: bool) -> None:
     assert code in codes(converted)
     assert OperandCode.TENSOR_QUANT8_SYMM_PER_CHANNEL in codes(converted)
     assert (OperandCode.TENSOR_FLOAT32 in codes(converted)) == (not quantized_io)
-    (stage,) = converted.parts.manifest["stages"]
+    (stage,) = converted.contents.manifest["stages"]
     ins, outs = stage["inputs"][0], stage["outputs"][0]
     if quantized_io:
         given = torch.round(X / ins["scale"] + ins["zero_point"])
@@ -111,7 +111,7 @@ def test_a_scale_for_each_channel_from_29_on_unless_it_is_off() -> None:
         )
         converted = nnapi_core.convert(program, (X,), feature_level=level, quantized_io=True)
         assert converted.report.float_islands() == []
-        (lowered,) = converted.parts.lowered.values()
+        (lowered,) = converted.contents.lowered.values()
         quants = [operand.type.quant for operand in lowered.model.operands]
         assert any(isinstance(one, ChannelQuant) for one in quants) == expected
 
@@ -179,7 +179,7 @@ def test_quantised_borders_are_written_and_read_back(level: int, tmp_path: Path)
     converted = nnapi_core.convert(program, (X,), feature_level=level, quantized_io=True)
     converted.save(tmp_path / "m.nnapi")
     loaded = nnapi_runtime.load(tmp_path / "m.nnapi")
-    (stage,) = converted.parts.manifest["stages"]
+    (stage,) = converted.contents.manifest["stages"]
     scale, zero = stage["inputs"][0]["scale"], stage["inputs"][0]["zero_point"]
     dtype = torch.qint8 if level >= 30 else torch.quint8
     typed = torch.quantize_per_tensor(X, scale, zero, dtype)
@@ -208,7 +208,7 @@ def test_sizes(tmp_path: Path) -> None:
     assert size["relaxed"] == pytest.approx(size["float"], rel=0.01)
     assert size["half"] == pytest.approx(size["float"] / 2, rel=0.02)
     assert size["integers"] == pytest.approx(size["float"] / 4, rel=0.1)
-    assert converted["relaxed"].parts.manifest["relaxed"]
+    assert converted["relaxed"].contents.manifest["relaxed"]
     with torch.no_grad():
         expected = module(X)
     assert converted["half"](X.half()).dtype is torch.float16

@@ -97,4 +97,4 @@ def test_the_methods_of_a_module_share_such_a_weight() -> None:
     converted = nnapi_core.convert_methods(methods)
     close(converted.one(x), module.one(x))
     close(converted.other(x), module.other(x))
-    assert sum(one.nbytes for one in converted.parts.weights.constants) < 64 * 64 + 4 * 300
+    assert sum(one.nbytes for one in converted.contents.weights.constants) < 64 * 64 + 4 * 300

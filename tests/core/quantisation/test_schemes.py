@@ -24,7 +24,7 @@ def test_types_are_as_said(name: str) -> None:
     converted = nnapi_core.convert(
         program, (x,), feature_level=30, fallback="error", **scheme.convert_options()
     )
-    (lowered,) = converted.parts.lowered.values()
+    (lowered,) = converted.contents.lowered.values()
     types = [operand.type for operand in lowered.model.operands]
     codes = {one.code for one in types}
     signed = OperandCode.TENSOR_QUANT8_ASYMM_SIGNED in codes

@@ -85,7 +85,7 @@ def test_a_file_is_about_a_quarter(tmp_path: Path) -> None:
     assert sizes["integers", "nnapi"] < 0.27 * sizes["float", "nnapi"]
     # Stock PyTorch's format has bytes, beside the integers that torch reads.
     assert sizes["integers", "pt"] < 0.53 * sizes["float", "pt"]
-    (model,) = (one.model for one in converted.parts.lowered.values())
+    (model,) = (one.model for one in converted.contents.lowered.values())
     codes = [operand.type.code for operand in model.operands if len(operand.type.dims) == 2]
     assert codes.count(OperandCode.TENSOR_QUANT8_SYMM_PER_CHANNEL) == 2
 

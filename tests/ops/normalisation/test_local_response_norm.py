@@ -62,7 +62,7 @@ class Response(torch.nn.Module):
 def test_what_stays_in_torch_is_spelled_out() -> None:
     x = torch.randn(2, 5, 6)
     converted = convert(Response(), (x,), feature_level=27)
-    stage = converted.parts.torch_programs["torch.0"]
+    stage = converted.contents.torch_programs["torch.0"]
     targets = [node.target for node in stage.graph.nodes if node.op == "call_function"]
     assert targets
     assert all(target.namespace == "aten" for target in targets if hasattr(target, "namespace"))

@@ -149,7 +149,7 @@ def test_one_operation_for_each_layer() -> None:
     layer = Layer(Picking(module, [0]).eval(), (random(1, 2, 5, 3),))
     outcome = check(layer, 29)
     assert outcome.converted is not None
-    (stage,) = outcome.converted.parts.manifest["stages"]
+    (stage,) = outcome.converted.contents.manifest["stages"]
     assert len(stage["operations"]) == 2
 
 

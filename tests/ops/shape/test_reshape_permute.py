@@ -102,6 +102,6 @@ def test_high_ranks_take_few_transposes(
 ) -> None:
     outcome = check_lowering(Case(lambda x: x.view(view).permute(order), (torch.randn(shape),), 28))
     assert outcome.converted is not None, outcome.reasons
-    (lowered,) = outcome.converted.parts.lowered.values()
+    (lowered,) = outcome.converted.contents.lowered.values()
     names = [operation.spec.name for operation in lowered.model.operations]
     assert names.count("TRANSPOSE") == transposes, names

@@ -1,7 +1,8 @@
-"""What a `.ptl` holds of its results is their type and shape alone, never memory as it happened to lie there."""
+"""What a `.ptl` holds beside the model is the same always: of results type and shape, of classes names of their own."""
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -38,3 +39,22 @@ def test_templates_are_zeros(
     for one in found:
         integers = one.int_repr() if one.is_quantized else one
         assert not integers.any()
+
+
+def test_classes_are_not_named_by_our_files(tmp_path: Path) -> None:
+    """A file is the same wherever our classes stand, but for numbers that torch gives classes of one name."""
+
+    class Mixed(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            x = torch.fft.rfft(x.softmax(1).tanh().sigmoid()).abs()
+            return x.softmax(1).tanh().sigmoid()
+
+    args = (torch.ones(4, 8),)
+    batch = torch.export.Dim("batch", max=9)
+    for name, sizes in (("fixed", None), ("free", {"x": {0: batch}})):
+        convert(Mixed().eval(), args, dynamic_shapes=sizes).save(tmp_path / f"{name}.ptl")
+        with zipfile.ZipFile(tmp_path / f"{name}.ptl") as file:
+            places = [one.partition("/code/")[2] for one in file.namelist() if one.endswith(".py")]
+        assert places
+        ours = ("__torch__/torch_nnapi.py", "__torch__/torch_nnapi/___torch_mangle_")
+        assert all(one.startswith((*ours, "__torch__/torch/")) for one in places)
