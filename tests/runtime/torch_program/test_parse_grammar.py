@@ -166,12 +166,12 @@ HOSTILE: dict[str, str | bytes] = {
 def test_hostile_texts(name: str) -> None:
     text = HOSTILE[name]
     tracemalloc.start()
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(ModelError, match=r"'torch\.7' is not a program as the converter") as caught:
         TorchProgram.parse(text, "torch.7")
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10
     assert peak < 10 * len(text) + (64 << 20)
     message = str(caught.value)
     assert re.search(r"line \d+: ", message)
