@@ -12,6 +12,9 @@ from attrs import define, field, frozen
 from nnapi_core.artifact.read_artifact import read_artifact
 from nnapi_core.errors import ArtifactError, ConversionError
 from nnapi_core.nnapi.model import Model, Operand
+from nnapi_core.nnapi.types import OperandType
+
+_LONGEST_NAME = 160
 
 
 @frozen
@@ -68,6 +71,9 @@ class _Drawing:
     models: Mapping[str, Model]
     main: list[Picture] = field(factory=list)
     submodels: list[Picture] = field(factory=list)
+    _texts: dict[int, str] = field(factory=dict)
+    """Of operands and types, by their identity: most of a large model's are the same few."""
+    _shortened: dict[str, str] = field(factory=dict)
     _drawn: dict[int, str] = field(factory=dict)
     """The graphs of models that were drawn already: one that several refer to is drawn once."""
 
@@ -77,7 +83,8 @@ class _Drawing:
         states = manifest.get("state", ())
         entering = [(f"input {one['name']}", one["name"], one) for one in manifest["inputs"]]
         entering += [(f"state {one['name']}", one["input"], one) for one in states]
-        for border, value, one in entering:
+        for whole, value, one in entering:
+            border = self._short(whole)
             shape = ", ".join("?" if dim is None else str(dim) for dim in one["shape"])
             said = f"{one['dtype']} [{shape}]"
             nodes.append(PictureNode(border, one["name"], "border", results=(said,)))
@@ -106,10 +113,15 @@ class _Drawing:
                 continue
             outputs = tuple(piece["outputs"])
             if piece["kind"] == "torch":
-                name, label, given, called = piece["program"], "torch", piece["inputs"], ()
+                name, label, given, called = (
+                    self._short(piece["program"]),
+                    "torch",
+                    piece["inputs"],
+                    (),
+                )
             else:
                 label = piece["kind"]
-                name = f"{label} {', '.join(outputs)}"
+                name = self._short(f"{label} {', '.join(outputs)}")
                 given = [*filter(None, [piece.get("condition")]), *piece["operands"]]
                 called = tuple(
                     self._branch(branch, f"{name}, branch {number}")
@@ -126,8 +138,9 @@ class _Drawing:
         nodes: list[PictureNode] = []
         values: dict[str, tuple[str, int]] = {}
         for one in filter(None, branch["inputs"]):
-            nodes.append(PictureNode(f"input {one}", one, "border", results=(one,)))
-            values[one] = (f"input {one}", 0)
+            border = self._short(f"input {one}")
+            nodes.append(PictureNode(border, one, "border", results=(one,)))
+            values[one] = (border, 0)
         nodes += self._pieces(branch["stages"], values)
         for position, one in enumerate(branch["outputs"]):
             label = f"output {position}"
@@ -145,7 +158,8 @@ class _Drawing:
             for index, border in zip(model.inputs, piece["inputs"], strict=True)
             if border["value"] in values
         }
-        nodes = self._operations(model, piece["model"], known, piece["operations"])
+        name = self._short(piece["model"])
+        nodes = self._operations(model, name, known, piece["operations"])
         for index, border in zip(model.outputs, piece["outputs"], strict=True):
             if index in known:
                 values[border["value"]] = known[index]
@@ -172,13 +186,13 @@ class _Drawing:
                 elif operand.submodel is not None:
                     submodels.append(self._submodel(operand.submodel, f"{name} {slot}"))
                 else:
-                    details.append((slot, _said(operand)))
+                    details.append((slot, self._text(operand)))
             if origins:
                 origin = origins[index]
                 details += [
                     (key, origin[key]) for key in ("node", "target", "source") if origin[key]
                 ]
-            results = tuple(str(model.operands[one].type) for one in operation.outputs)
+            results = tuple(self._text(model.operands[one].type) for one in operation.outputs)
             nodes.append(
                 PictureNode(
                     name,
@@ -194,11 +208,23 @@ class _Drawing:
             known.update((one, (name, i)) for i, one in enumerate(operation.outputs))
         return nodes
 
-    def _submodel(self, model: Model, name: str) -> str:
-        """The name of its graph, which is ``name`` where it is new."""
+    def _text(self, what: Operand | OperandType) -> str:
+        if id(what) not in self._texts:
+            self._texts[id(what)] = _said(what) if isinstance(what, Operand) else str(what)
+        return self._texts[id(what)]
+
+    def _short(self, name: str) -> str:
+        """As nodes have it: a long one would stand in each of its operations, and in all that reads them."""
+        if len(name) <= _LONGEST_NAME:
+            return name
+        number = len(self._shortened)
+        return self._shortened.setdefault(name, f"{name[:_LONGEST_NAME]}… ({number})")
+
+    def _submodel(self, model: Model, whole: str) -> str:
+        """The name of its graph, which is ``whole`` where it is new."""
         if id(model) in self._drawn:
             return self._drawn[id(model)]
-        self._drawn[id(model)] = name
+        name = self._drawn[id(model)] = self._short(whole)
         known: dict[int, tuple[str, int]] = {}
         nodes = []
         for position, index in enumerate(model.inputs):

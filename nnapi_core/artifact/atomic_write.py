@@ -6,7 +6,7 @@ import errno
 import os
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -38,6 +38,12 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def write_texts(path: str | os.PathLike[str], texts: Iterable[str]) -> None:
+    """A file of these texts, one after the other, in UTF-8. Raises as `written_whole` does."""
+    with written_whole(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
+        file.writelines(texts)
 
 
 def check_writable(path: str | os.PathLike[str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,13 @@ from nnapi_core.nnapi.serialize import deserialize
 
 def describe(path: str | PathLike[str]) -> str:
     """Operands, operations, weights and feature level. Raises `ArtifactError` for a file that is no artifact."""
+    return "\n".join(described_lines(path))
+
+
+def described_lines(path: str | PathLike[str]) -> Iterator[str]:
+    """The lines of `describe`, one by one: there may be a great many."""
     check_is_artifact(path, "inspect")
-    return _describe_nnapi(path) if Path(path).suffix == ".nnapi" else _describe_torchscript(path)
+    return _nnapi_lines(path) if Path(path).suffix == ".nnapi" else _torchscript_lines(path)
 
 
 def check_is_artifact(path: str | PathLike[str], command: str) -> None:
@@ -32,43 +37,42 @@ def check_is_artifact(path: str | PathLike[str], command: str) -> None:
         raise ArtifactError(f"{path}: {command} reads .nnapi, .ptl and .pt")
 
 
-def _describe_nnapi(path: str | PathLike[str]) -> str:
+def _nnapi_lines(path: str | PathLike[str]) -> Iterator[str]:
     artifact = read_artifact(path)
     manifest = artifact.manifest
     methods = manifest.get("methods", ())
     holds = f"{len(methods)} methods" if methods else f"{len(manifest['stages'])} piece(s)"
-    lines = [
+    yield (
         f"{path}: .nnapi file, feature level {manifest['feature_level']}, "
         f"{holds}, {len(artifact.weights)} weights, "
         f"{sum(one.nbytes for one in artifact.weights) / 1e6:.2f} MB"
-    ]
+    )
     if not methods:
-        lines += map(printable, _manifest(manifest, artifact.models))
+        yield from map(printable, _manifest(manifest, artifact.models))
     for method in methods:
         for one in method["manifests"]:
-            lines.append(printable(f"method {method['name']}: {len(one['stages'])} piece(s)"))
-            lines += map(printable, _manifest(one, artifact.models))
-    return "\n".join(lines)
+            yield printable(f"method {method['name']}: {len(one['stages'])} piece(s)")
+            yield from map(printable, _manifest(one, artifact.models))
 
 
-def _manifest(manifest: dict[str, Any], models: Mapping[str, Model]) -> list[str]:
-    lines = [f"  {line}" for line in signature_texts(manifest)]
+def _manifest(manifest: dict[str, Any], models: Mapping[str, Model]) -> Iterator[str]:
+    yield from (f"  {line}" for line in signature_texts(manifest))
     variants = manifest.get("variants", ())
     for variant in variants:
         ranges = ", ".join(
             f"{name} {_range(*limits)}" for name, limits in variant["ranges"].items()
         )
-        lines += [f"for {ranges}:", *_manifest(variant["manifest"], models)]
+        yield f"for {ranges}:"
+        yield from _manifest(variant["manifest"], models)
     for piece in every_piece(() if variants else manifest["stages"]):
         if piece["kind"] == "nnapi":
             model = models[piece["model"]]
             patched = len(piece["patches"]["positions"]) if "patches" in piece else 0
             written = f", {patched} words written at load time" if patched else ""
-            lines += [f"{piece['model']}: {model_totals(model)}{written}"]
-            lines += operation_lines(model, piece["operations"])
+            yield f"{piece['model']}: {model_totals(model)}{written}"
+            yield from operation_lines(model, piece["operations"])
         else:
-            lines += [f"{piece['program']}: torch, {piece['inputs']} → {piece['outputs']}"]
-    return lines
+            yield f"{piece['program']}: torch, {piece['inputs']} → {piece['outputs']}"
 
 
 def signature_texts(manifest: dict[str, Any]) -> list[str]:
@@ -109,7 +113,7 @@ def _described(entry: dict[str, Any]) -> str:
     return f"{entry['name']}: {entry['dtype']} ({shape})"
 
 
-def _describe_torchscript(path: str | PathLike[str]) -> str:
+def _torchscript_lines(path: str | PathLike[str]) -> Iterator[str]:
     module = opened_torchscript(path)
     lines = [f"{path}: TorchScript for stock PyTorch"]
     lines += [f"  {printable(line)}" for line in signature_of_stock(module)]
@@ -119,7 +123,7 @@ def _describe_torchscript(path: str | PathLike[str]) -> str:
         lines += map(printable, [f"{name}: torch"] if found is None else _stock_piece(name, *found))
     if len(lines) == header:
         raise ArtifactError(f"{path} holds no NNAPI model")
-    return "\n".join(lines)
+    return iter(lines)
 
 
 def opened_torchscript(path: str | PathLike[str]) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from nnapi_core.artifact.artifact_graph import Picture, PictureNode
@@ -11,10 +11,25 @@ from nnapi_core.artifact.artifact_graph import Picture, PictureNode
 _COLOURS = {"nnapi": "#bfe8c8", "cpu": "#ffd3a3", "border": "#cfe0ff"}
 
 
-def model_explorer_json(title: str, pictures: Sequence[Picture]) -> str:
-    """A graph collection, of which the main graphs come first."""
-    graphs = [{"id": one.name, "nodes": [_node(node) for node in one.nodes]} for one in pictures]
-    return json.dumps({"label": title, "graphs": graphs}, indent=1)
+def model_explorer_json(title: str, pictures: Sequence[Picture]) -> Iterator[str]:
+    """A graph collection, of which the main graphs come first; in parts, since the whole may be long."""
+    yield f'{{"label": {json.dumps(title)}, "graphs": ['
+    yield from listed_json(_graph(one) for one in pictures)
+    yield "]}"
+
+
+def listed_json(items: Iterable[Iterable[str]]) -> Iterator[str]:
+    """Texts of JSON with commas between them."""
+    for number, item in enumerate(items):
+        if number:
+            yield ",\n"
+        yield from item
+
+
+def _graph(picture: Picture) -> Iterator[str]:
+    yield f'{{"id": {json.dumps(picture.name)}, "nodes": [\n'
+    yield from listed_json((json.dumps(_node(node)),) for node in picture.nodes)
+    yield "]}"
 
 
 def _node(node: PictureNode) -> dict[str, Any]:

@@ -18,6 +18,9 @@ from nnapi_core.nnapi.serialize import deserialize
 from nnapi_runtime.errors import NnapiError
 from nnapi_runtime.nnapi_file import NnapiFile, read_file
 
+_MOST_SHOWN = 1 << 19
+_LONGEST_NAME = 200
+
 
 @frozen(eq=False)
 class Artifact:
@@ -72,10 +75,14 @@ def _read(path: Path) -> Artifact:
     file = read_file(path)
     weights = [np.asarray(one) for one in file.weights]
     models: dict[str, Model] = {}
+    shown = 0
     for _, manifest in _manifests(file.manifest):
         for piece in every_piece(manifest["stages"]):
             if piece["kind"] == "nnapi":
                 _check_piece(piece, file, models, weights)
+                shown += len(models[piece["model"]].operations)
+                if shown > _MOST_SHOWN:  # many pieces may name one model
+                    raise ArtifactError(f"more than {_MOST_SHOWN:,} operations are not shown")
     return Artifact(path, file.manifest, models, weights)
 
 
@@ -85,12 +92,14 @@ def _check_piece(
     name = piece["model"]
     if name not in models:
         if name not in file.models:
-            raise ArtifactError(f"{name!r}, which the manifest names, is missing")
+            raise ArtifactError(f"{name[:_LONGEST_NAME]!r}, which the manifest names, is missing")
         try:
             models[name] = deserialize(bytes(file.models[name]), weights)
         except ArtifactError as error:
-            raise ArtifactError(f"{name}: {error}") from error
+            raise ArtifactError(f"{name[:_LONGEST_NAME]}: {error}") from error
     for what in ("inputs", "outputs", "operations"):
         said, has = piece[what], getattr(models[name], what)
         if len(said) != len(has) and (said or what != "operations"):
-            raise ArtifactError(f"{name} has {len(has)} {what}; the manifest says {len(said)}")
+            raise ArtifactError(
+                f"{name[:_LONGEST_NAME]} has {len(has)} {what}; the manifest says {len(said)}"
+            )

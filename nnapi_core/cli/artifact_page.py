@@ -10,10 +10,14 @@ from attrs import asdict
 
 from nnapi_core.artifact.artifact_graph import Picture, PictureNode, pictures
 from nnapi_core.artifact.atomic_write import check_writable
+from nnapi_core.artifact.model_explorer import listed_json
 from nnapi_core.errors import ConversionError
 from nnapi_core.report.page.drawing import Drawn
 from nnapi_core.report.page.graph_with_tables import Share, Table, page
 from nnapi_core.report.profile import Row
+
+_MOST_ON_A_PAGE = 1 << 14
+"""A browser draws more at a snail's pace, and what a page holds of each node would take more memory than the file."""
 
 
 def check_report_name(path: str | None) -> None:
@@ -27,11 +31,11 @@ def check_report_name(path: str | None) -> None:
 
 def artifact_report(
     path: str, out: str, rows: Sequence[Row] | None = None, method: str | None = None
-) -> str:
-    """The text of ``out``, by its suffix. ``rows`` are what the operations of the main graph took, in order.
+) -> Iterator[str]:
+    """The text of ``out``, by its suffix, in parts. ``rows`` are what the operations of the main graph took, in order.
 
     The main graph is that of ``method``, where the file has several. Raises `ConversionError` for an artifact whose
-    rows belong to no one graph.
+    rows belong to no one graph, or whose graph is too large for a page.
     """
     drawn = pictures(path)
     if method is not None:
@@ -41,7 +45,12 @@ def artifact_report(
     timed = _timed(path, drawn[0], rows) if rows is not None else {}
     if Path(out).suffix == ".json":
         return _json(path, drawn, timed)
-    return _html(path, drawn, timed)
+    if len(drawn[0].nodes) > _MOST_ON_A_PAGE:
+        raise ConversionError(
+            f"{path} has {len(drawn[0].nodes):,} nodes; a page draws at most {_MOST_ON_A_PAGE:,}. Give the report a "
+            "name that ends in .json, or write --graph FILE.json and open it with Model Explorer"
+        )
+    return iter([_html(path, drawn, timed)])
 
 
 def _timed(path: str, picture: Picture, rows: Sequence[Row]) -> dict[str, Row]:
@@ -53,15 +62,21 @@ def _timed(path: str, picture: Picture, rows: Sequence[Row]) -> dict[str, Row]:
     return dict(zip(running, rows, strict=True))
 
 
-def _json(path: str, drawn: Sequence[Picture], timed: dict[str, Row]) -> str:
-    def described(node: PictureNode) -> dict[str, object]:
+def _json(path: str, drawn: Sequence[Picture], timed: dict[str, Row]) -> Iterator[str]:
+    def described(node: PictureNode) -> Iterator[str]:
         row = timed.get(node.name)
-        return {**asdict(node), "microseconds": None if row is None else row.microseconds}
+        yield json.dumps(
+            {**asdict(node), "microseconds": None if row is None else row.microseconds}
+        )
 
-    graphs = [{"name": one.name, "nodes": [described(n) for n in one.nodes]} for one in drawn]
-    return json.dumps(
-        {"schema_version": 1, "artifact": Path(path).name, "graphs": graphs}, indent=1
-    )
+    def graph(picture: Picture) -> Iterator[str]:
+        yield f'{{"name": {json.dumps(picture.name)}, "nodes": [\n'
+        yield from listed_json(described(node) for node in picture.nodes)
+        yield "]}"
+
+    yield f'{{"schema_version": 1, "artifact": {json.dumps(Path(path).name)}, "graphs": ['
+    yield from listed_json(graph(one) for one in drawn)
+    yield "]}"
 
 
 def _html(path: str, drawn: Sequence[Picture], timed: dict[str, Row]) -> str:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from nnapi_core.artifact.artifact_graph import pictures
-from nnapi_core.artifact.atomic_write import check_writable, written_whole
-from nnapi_core.artifact.inspect_text import describe
+from nnapi_core.artifact.atomic_write import check_writable, write_texts
+from nnapi_core.artifact.inspect_text import described_lines
 from nnapi_core.artifact.model_explorer import model_explorer_json
 from nnapi_core.cli.artifact_page import artifact_report, check_report_name
 from nnapi_core.cli.bench import bench_file
@@ -255,12 +255,13 @@ def inspect(options: Namespace) -> int:
         raise ConversionError(f"{options.graph}: a graph for Model Explorer is .json")
     if options.graph:
         check_writable(options.graph)
-    say(describe(options.file))
+    for line in described_lines(options.file):
+        say(line)
     if options.report:
-        _write(options.report, artifact_report(options.file, options.report))
+        write_texts(options.report, artifact_report(options.file, options.report))
     if options.graph:
         name = Path(options.file).name
-        _write(options.graph, model_explorer_json(name, pictures(options.file)))
+        write_texts(options.graph, model_explorer_json(name, pictures(options.file)))
     return 0
 
 
@@ -320,13 +321,4 @@ def _check_artifact_name(path: str) -> None:
 def _write_report(report: Report, path: str | None) -> None:
     if path is None:
         return
-    if Path(path).suffix == ".json":
-        text = report.to_json()
-    else:
-        text = report.to_html()
-    _write(path, text)
-
-
-def _write(path: str, text: str) -> None:
-    with written_whole(path) as temporary:
-        temporary.write_text(text, "utf-8")
+    write_texts(path, [report.to_json() if Path(path).suffix == ".json" else report.to_html()])

@@ -58,7 +58,7 @@ class Constant:
 
     @property
     def nbytes(self) -> int:
-        return int(np.prod(self.shape, dtype=np.int64)) * self.dtype.itemsize
+        return int(math.prod(self.shape)) * self.dtype.itemsize
 
     def array(self) -> Array:
         """The data, C-contiguous."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from collections.abc import Iterator
 
-from nnapi_core.nnapi.model import Model
+from nnapi_core.nnapi.model import Model, Operand
 from nnapi_core.nnapi.types import ChannelQuant, OperandType
 
 
@@ -15,23 +15,29 @@ def model_totals(model: Model) -> str:
     return f"{len(model.operands)} operands, {len(model.operations)} operations ({listed})"
 
 
-def operation_lines(model: Model, origins: list[dict[str, str]] | None = None) -> list[str]:
-    lines = []
+def operation_lines(model: Model, origins: list[dict[str, str]] | None = None) -> Iterator[str]:
+    texts: dict[int, str] = {}
+
+    def text(operand: Operand) -> str:
+        """Said once: most operands of a large model are the same few."""
+        if id(operand) not in texts:
+            texts[id(operand)] = _operand(operand)
+        return texts[id(operand)]
+
     for index, operation in enumerate(model.operations):
         operands = [model.operands[one] for one in operation.inputs]
         codes = [operand.type.code for operand in operands]
         form = operation.spec.form_for(codes)
         names = [slot.name for slot in form] if form else [""] * len(operands)
         given = ", ".join(
-            f"{name}={_operand(operand)}" for name, operand in zip(names, operands, strict=True)
+            f"{name}={text(operand)}" for name, operand in zip(names, operands, strict=True)
         )
         results = ", ".join(_type(model.operands[one].type) for one in operation.outputs)
         origin = f"  # {origins[index]['node']} {origins[index]['source']}" if origins else ""
-        lines.append(f"  {index:4} {operation.spec.name}({given}) → {results}{origin}")
-    return lines
+        yield f"  {index:4} {operation.spec.name}({given}) → {results}{origin}"
 
 
-def _operand(operand: Any) -> str:
+def _operand(operand: Operand) -> str:
     if operand.omitted:
         return "omitted"
     if operand.submodel is not None:

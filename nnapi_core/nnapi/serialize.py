@@ -7,6 +7,7 @@ import math
 import struct
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum
+from functools import cache
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from nnapi_core.nnapi.constant import Array, Constant, Reordering
 from nnapi_core.nnapi.model import Model, Operand, Operation
 from nnapi_core.nnapi.opset import ops
 from nnapi_core.nnapi.types import ChannelQuant, OperandCode, OperandType, Quant
+from nnapi_core.nnapi.word_reader import WordReader
 
 # Values up to this size travel in the words; NNAPI copies them too, so they need not stay alive.
 IMMEDIATE_BYTES = 128
@@ -233,33 +235,6 @@ def _value(
     return Source.NUMBERED_BUFFER, 12, struct.pack("<3I", number, start, constant.nbytes)
 
 
-class _Reader:
-    """Takes numbers off the words, refusing to read past their end."""
-
-    def __init__(self, words: bytes) -> None:
-        self.words = words
-        self.position = 0
-        self.parts = 0
-        """Operands and operations so far."""
-
-    def bytes(self, count: int, what: str) -> bytes:
-        end = self.position + count
-        if count < 0 or end > len(self.words):
-            raise ArtifactError(
-                f"model words end at byte {len(self.words)} while reading {what}, "
-                f"which needs {count} bytes from {self.position}"
-            )
-        taken = self.words[self.position : end]
-        self.position = end
-        return taken
-
-    def unpack(self, format_: str, what: str) -> tuple[int, ...]:
-        return struct.unpack("<" + format_, self.bytes(struct.calcsize("<" + format_), what))
-
-    def many(self, count: int, what: str) -> list[int]:
-        return [int(n) for n in np.frombuffer(self.bytes(4 * count, what), "<u4")]
-
-
 def deserialize(words: bytes, weights: Sequence[Array]) -> Model:
     """The model in ``words``; the inverse of `serialize`.
 
@@ -273,7 +248,7 @@ def deserialize(words: bytes, weights: Sequence[Array]) -> Model:
 
 
 def _read(words: bytes, weights: Sequence[Array]) -> Model:
-    reader = _Reader(bytes(words))
+    reader = WordReader(bytes(words))
     (version,) = reader.unpack("i", "the version")
     if version == 1:
         return _read_model(reader, weights, {}, extended=False)
@@ -300,7 +275,11 @@ def _read(words: bytes, weights: Sequence[Array]) -> Model:
 
 
 def _read_model(
-    reader: _Reader, weights: Sequence[Array], submodels: dict[int, Model] | None, *, extended: bool
+    reader: WordReader,
+    weights: Sequence[Array],
+    submodels: dict[int, Model] | None,
+    *,
+    extended: bool,
 ) -> Model:
     """One model; with ``submodels`` None, references to submodels are skipped over."""
     counts = reader.unpack("6i" if extended else "5i", "the counts")
@@ -313,6 +292,9 @@ def _read_model(
     heads = [reader.unpack("iIfi", f"operand {i}") for i in range(n_operands)]
     values = [reader.unpack("iiI", f"value {i}") for i in range(n_values)]
     operations = [reader.unpack("iII", f"operation {i}") for i in range(n_operations)]
+    _, rank, _, _ = max(heads, key=lambda head: head[1], default=(0, 0, 0.0, 0))
+    if rank > _MOST_DIMS:
+        raise ArtifactError(f"an operand has {rank} dimensions; at most {_MOST_DIMS} are shown")
     dims = [tuple(reader.many(rank, "dimensions")) for _, rank, _, _ in heads]
     contents = [
         reader.bytes(length + -length % 4, f"value of operand {i}") for i, _, length in values
@@ -331,12 +313,14 @@ def _read_model(
         channels[index] = ChannelQuant(dim, tuple(float(scale) for scale in raw))
 
     operands = []
+    plain = cache(_plain_operand)  # equal ones are one: a model may have very many
     for index, (code, _, scale, zero_point) in enumerate(heads):
         if code not in OperandCode._value2member_map_:
             raise ArtifactError(f"operand {index} has the unknown type {code}")
-        per_tensor = Quant(float(scale), zero_point) if scale or zero_point else None
-        type_ = OperandType(OperandCode(code), dims[index], channels.get(index, per_tensor))
-        operands.append(Operand(type_))
+        if index in channels:
+            operands.append(Operand(OperandType(OperandCode(code), dims[index], channels[index])))
+        else:
+            operands.append(plain(code, dims[index], scale, zero_point))
     for (index, source, length), content in zip(values, contents, strict=True):
         if not 0 <= index < n_operands:
             raise ArtifactError(f"a value is for operand {index}; there are {n_operands}")
@@ -353,6 +337,11 @@ def _read_model(
             raise ArtifactError(f"operation code {code} is not one of NNAPI's")
         built.append(Operation(spec, ins, outs, level=spec.level))
     return Model(tuple(operands), tuple(built), tuple(inputs), tuple(outputs))
+
+
+def _plain_operand(code: int, dims: tuple[int, ...], scale: float, zero_point: int) -> Operand:
+    per_tensor = Quant(float(scale), zero_point) if scale or zero_point else None
+    return Operand(OperandType(OperandCode(code), dims, per_tensor))
 
 
 def _read_value(
@@ -377,8 +366,6 @@ def _read_value(
             )
         return Operand(type_, submodel=submodels[number])
     dims = tuple(dim for dim in type_.dims if isinstance(dim, int))
-    if len(dims) > _MOST_DIMS:
-        raise ArtifactError(f"operand {index} has {len(dims)} dimensions; at most {_MOST_DIMS}")
     size = math.prod(dims) * type_.code.element.itemsize
     if source == Source.NUMBERED_BUFFER:
         if len(content) != 12:

@@ -14,8 +14,9 @@ import sys
 import tempfile
 import traceback
 import warnings
+from collections import Counter
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -30,15 +31,23 @@ ORIGINALS = sorted(
     [*(ROOT / "tests/data/nnapi").glob("*.nnapi"), *(ROOT / "tests/data/fuzz").glob("*.nnapi")]
 )
 LOOP_SECONDS = 0.2
+IN_MEMORY = Path("/dev/shm")
+"""Files lie here where there is such a place: a disk takes longer to make a file than a reader to refuse it."""
 
 
 def damaged(number: int, seed: int) -> tuple[Path, str, bytes]:
     """The original, the kind of damage, and the damaged file: always the same for a number and a seed."""
     chance = random.Random(seed * 1_000_003 + number)
     path = ORIGINALS[number % len(ORIGINALS)]
-    return path, *mutated(path.read_bytes(), chance)
+    return path, *mutated(contents(path), chance)
 
 
+@lru_cache(64)
+def contents(path: Path) -> bytes:
+    return path.read_bytes()
+
+
+@lru_cache(64)
 def inputs(path: Path) -> list[np.ndarray[Any, Any]]:
     arrays = np.load(path.with_suffix(".npz"))
     return [arrays[key] for key in sorted(arrays) if key.startswith("in")]
@@ -58,14 +67,15 @@ def read(path: Path, given: list[np.ndarray[Any, Any]]) -> list[tuple[str, str]]
         session = nnapi_runtime.load(
             path, num_threads=1, loop_timeout=LOOP_SECONDS, library=library
         )
-        session(*(one.copy() for one in given))
+        for method in session.methods:
+            session.method(method)(*(one.copy() for one in given))
 
     readers: dict[str, Callable[[], Any]] = {
         "run": lambda: ran(None),
         "run in torch": lambda: ran("/no_such.so"),
         "inspect": lambda: describe(path),
-        "graph": lambda: model_explorer_json(path.name, pictures(path)),
-        "report": lambda: artifact_report(str(path), "out.html"),
+        "graph": lambda: "".join(model_explorer_json(path.name, pictures(path))),
+        "report": lambda: "".join(artifact_report(str(path), "out.html")),
     }
     found = []
     for name, reader in readers.items():
@@ -100,9 +110,15 @@ def prepare(folder: str, seed: int) -> Case:
 
 def main() -> int:
     options = parse(__doc__ or "")
-    with tempfile.TemporaryDirectory() as folder:
+    in_memory = str(IN_MEMORY) if IN_MEMORY.is_dir() else None
+    with tempfile.TemporaryDirectory(dir=in_memory) as folder:
         outcome = run(partial(prepare, folder, options.seed), *options.limits())
     print(f"{outcome.cases} damaged files, of {len(ORIGINALS)} kinds")
+    for place, what in enumerate(("of", "damaged in")):
+        parts: Counter[str] = Counter()
+        for name, count in outcome.names.items():
+            parts[name.split(", ")[place]] += count
+        print(f"  {what} " + ", ".join(f"{one} {count}" for one, count in sorted(parts.items())))
     print("\n".join(outcome.lines()))
     for number, what in outcome.failures:
         options.folder.mkdir(parents=True, exist_ok=True)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 import json
+import pickle
 import random
 import re
 import struct
 import zlib
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 NUMBERS = [
@@ -112,6 +114,12 @@ class File:
         self.entries: list[tuple[str, dict[str, Any]]] = ordered
         self.data = [body[slice(*entry["data_offsets"])] for _, entry in ordered]
 
+    @staticmethod
+    def of(raw: bytes) -> File:
+        """A file of its own each time, to be changed; the same bytes are parsed once."""
+        made: File = pickle.loads(_parsed(raw))
+        return made
+
     def packed(self, *, sums: bool, aligned: bool = True) -> bytes:
         """``sums``: with checksums that fit; ``aligned``: with offsets that fit."""
         position, header = 0, {}
@@ -135,6 +143,11 @@ class File:
         return len(packed).to_bytes(8, "little") + packed + b"".join(self.data)
 
 
+@lru_cache(64)
+def _parsed(raw: bytes) -> bytes:
+    return pickle.dumps(File(raw))
+
+
 def mutated(raw: bytes, chance: random.Random) -> tuple[str, bytes]:
     """What kind of damage it is, and the file."""
     kind = chance.choice(list(KINDS))
@@ -145,14 +158,14 @@ def mutated(raw: bytes, chance: random.Random) -> tuple[str, bytes]:
 
 
 def _manifest(raw: bytes, chance: random.Random) -> bytes:
-    file = File(raw)
+    file = File.of(raw)
     for _ in range(chance.choice((1, 1, 1, 2, 5))):
         file.manifest = _json(file.manifest, chance)
     return file.packed(sums=True)
 
 
 def _header(raw: bytes, chance: random.Random) -> bytes:
-    file = File(raw)
+    file = File.of(raw)
     place = chance.randrange(len(file.entries))
     name, entry = file.entries[place]
     match chance.randrange(4):
@@ -231,7 +244,7 @@ def _keys(holder: Any) -> Any:
 def _part(
     raw: bytes, prefix: str, change: Callable[[bytes], bytes], chance: random.Random
 ) -> bytes:
-    file = File(raw)
+    file = File.of(raw)
     places = [place for place, (name, _) in enumerate(file.entries) if name.startswith(prefix)]
     if not places:
         return _manifest(raw, chance)

@@ -36,12 +36,14 @@ class Outcome:
     def __init__(self) -> None:
         self.cases = 0
         self.counts: Counter[str] = Counter()
+        self.names: Counter[str] = Counter()
         self.failures: list[tuple[int, str]] = []
         self.highest = 0
         self.slowest = 0.0
 
     def take(self, number: int, seconds: float, memory: int, answer: Answer) -> None:
         self.cases += 1
+        self.names[answer.name] += 1
         self.highest = max(self.highest, memory)
         self.slowest = max(self.slowest, seconds)
         for reader, became in answer.found:
@@ -70,7 +72,7 @@ def run(prepare: Callable[[], Case], numbers: range, seconds: float, jobs: int) 
     outcome = Outcome()
     end = time.monotonic() + seconds
     left = iter(numbers)
-    workers = [_Worker(prepare, number) for number, _ in zip(left, range(jobs), strict=False)]
+    workers = [_Worker(prepare, number) for _, number in zip(range(jobs), left, strict=False)]
     while workers:
         ready = wait([one.connection for one in workers], timeout=0.5)
         for worker in list(workers):

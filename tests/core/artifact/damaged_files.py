@@ -126,9 +126,9 @@ def looked_at(path: Path, folder: Path) -> int:
     refused = 0
     for look in (
         lambda: describe(path),
-        lambda: model_explorer_json("x", pictures(path)),
-        lambda: artifact_report(str(path), str(folder / "x.html")),
-        lambda: artifact_report(str(path), str(folder / "x.json")),
+        lambda: list(model_explorer_json("x", pictures(path))),
+        lambda: list(artifact_report(str(path), str(folder / "x.html"))),
+        lambda: list(artifact_report(str(path), str(folder / "x.json"))),
     ):
         try:
             look()

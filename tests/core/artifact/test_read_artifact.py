@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import resource
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +20,8 @@ import nnapi_core
 from nnapi_core.artifact.artifact_graph import pictures
 from nnapi_core.artifact.inspect_text import describe
 from nnapi_core.artifact.read_artifact import read_artifact
-from nnapi_core.errors import ArtifactError
+from nnapi_core.cli.artifact_page import artifact_report
+from nnapi_core.errors import ArtifactError, ConversionError
 from nnapi_core.nnapi.model import Model, Operand, Operation
 from nnapi_core.nnapi.opset import ops
 from nnapi_core.nnapi.serialize import WeightTable, deserialize, serialize
@@ -168,6 +172,98 @@ def with_model(folder: Path, model: Model) -> bytes:
             one["data_offsets"] = [place + moved for place in one["data_offsets"]]
     entry.update(shape=[len(words)], data_offsets=[begin, end + moved])
     return split.joined()
+
+
+VECTOR = OperandType(OperandCode.TENSOR_FLOAT32, (2,))
+
+
+def chain(count: int) -> Model:
+    operations = tuple(Operation(ops.RELU, (i,), (i + 1,)) for i in range(count))
+    return Model((Operand(VECTOR),) * (count + 1), operations, (0,), (count,))
+
+
+def read_by_a_process_of_its_own(path: Path) -> dict[str, int]:
+    """By reader, bytes of memory that it took besides what its imports did."""
+    command = [sys.executable, "-c", _READERS, str(path)]
+    # Not pytest's own peak, which may be higher than the readers'.
+    found = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    return {key: int(value) for key, value in json.loads(found.stdout).items()}
+
+
+_READERS = """
+import json, resource, sys
+from nnapi_core.artifact.artifact_graph import pictures
+from nnapi_core.artifact.inspect_text import described_lines
+from nnapi_core.artifact.model_explorer import model_explorer_json
+from nnapi_core.cli.artifact_page import artifact_report
+
+path = sys.argv[1]
+peak = lambda: 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before, found = peak(), {}
+readers = {
+    "inspect": lambda: described_lines(path),
+    "graph": lambda: model_explorer_json("x", pictures(path)),
+    "report": lambda: artifact_report(path, "x.json"),
+}
+for name, reader in readers.items():
+    written = sum(len(one) for one in reader())
+    assert written < 40_000_000, (name, written)
+    found[name] = peak() - before
+print(json.dumps(found))
+"""
+
+
+@pytest.mark.parametrize("name", ["", "n" * 100_000], ids=["short", "long"])
+def test_many_operations_take_little_memory(name: str, tmp_path: Path) -> None:
+    """Ten times the file and 256 MB, however often a name or a type stands in what is shown."""
+    split = Split.of(with_model(tmp_path, chain(40_000)))
+    (stage,) = split.manifest["stages"]
+    stage["operations"] = []
+    old = stage["model"]
+    stage["model"] = f"{old}{name}"
+    split.header[stage["model"]] = split.header.pop(old)
+    split.manifest["checksums"][stage["model"]] = split.manifest["checksums"].pop(old)
+    path = tmp_path / "many.nnapi"
+    path.write_bytes(split.joined())
+    for taken in read_by_a_process_of_its_own(path).values():
+        assert taken < 10 * path.stat().st_size + (128 << 20)
+
+
+def test_a_page_has_a_limit(tmp_path: Path) -> None:
+    path = tmp_path / "many.nnapi"
+    path.write_bytes(without_origins(with_model(tmp_path, chain(20_000))))
+    with pytest.raises(ConversionError, match="at most 16,384") as refused:
+        artifact_report(str(path), "x.html")
+    assert "--graph" in str(refused.value)
+
+
+def without_origins(content: bytes) -> bytes:
+    split = Split.of(content)
+    for stage in split.manifest["stages"]:
+        stage["operations"] = []
+    return split.joined()
+
+
+def test_an_operand_of_very_many_dimensions_is_not_shown(tmp_path: Path) -> None:
+    wide = Operand(OperandType(OperandCode.TENSOR_FLOAT32, (1,) * 33))
+    model = Model((Operand(VECTOR), wide), (Operation(ops.RELU, (1,), (1,)),), (0,), (0,))
+    with pytest.raises(ArtifactError, match="33 dimensions; at most 32"):
+        deserialize(serialize(model, WeightTable()), [])
+
+
+def test_a_model_that_many_pieces_name_is_not_shown_for_ever(tmp_path: Path) -> None:
+    split = Split.of(without_origins(with_model(tmp_path, chain(30_000))))
+    (stage,) = split.manifest["stages"]
+    again = json.dumps(stage)
+    given = stage["inputs"][0]["value"]
+    for number in range(20):
+        more = json.loads(again)
+        more["inputs"][0]["value"], more["outputs"][0]["value"] = given, f"more_{number}"
+        split.manifest["stages"].append(more)
+    path = tmp_path / "often.nnapi"
+    path.write_bytes(split.joined())
+    with pytest.raises(ArtifactError, match="operations are not shown"):
+        describe(path)
 
 
 def test_models_in_models_have_a_limit() -> None:
