@@ -17,7 +17,7 @@ FLOORS = [
     {"reasons"},
     {"errors"},
     {"detection", "generation", "stream"},
-    {"nnapi.types", "nnapi.layout", "nnapi.constant", "nnapi.size_expression"},
+    {"nnapi.types", "nnapi.layout", "nnapi.constant", "nnapi.size_expression", "nnapi.word_reader"},
     {"nnapi.opset"},
     {"nnapi.model", "nnapi.stock_limits", "nnapi.device_profile"},
     {"nnapi.builder", "nnapi.serialize"},
