@@ -11,6 +11,7 @@ from torch.export import ExportedProgram
 
 from nnapi_core.errors import ConversionError
 from nnapi_core.flexible.strategy import Strategy
+from nnapi_core.graph.signatures import in_declared_order
 from nnapi_core.lowering.partition.group_nodes_into_pieces import DEFAULT_RULE, IslandRule
 from nnapi_core.lowering.partition.lower import Target
 from nnapi_core.nnapi.device_profile import DeviceProfile
@@ -25,6 +26,10 @@ class Source:
     args: tuple[Any, ...] = ()
     dynamic_shapes: Any = None
     kwargs: Mapping[str, Any] = field(factory=dict)
+    """In the order of the module's own parameters."""
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "kwargs", in_declared_order(self.module, self.kwargs))
 
 
 @frozen(kw_only=True, eq=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -24,3 +24,14 @@ def signature_of(forward: Callable[..., Any]) -> inspect.Signature:
             for one in arguments
         ]
     )
+
+
+def in_declared_order(module: Any, kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Named arguments as ``forward`` has them: what calls by place, as a phone does, goes by that order."""
+    try:
+        places = {name: place for place, name in enumerate(signature_of(module.forward).parameters)}
+        # Those that it takes as ``**kwargs`` come last.
+        found = sorted(kwargs, key=lambda name: places.get(name, len(places)))
+    except (AttributeError, TypeError, ValueError):
+        return kwargs
+    return {name: kwargs[name] for name in found}

@@ -17,6 +17,7 @@ from nnapi_core.graph.export.assigned_attributes import (
     refused_assignments,
 )
 from nnapi_core.graph.export.check_arguments import check_arguments, check_model
+from nnapi_core.graph.export.distinct_arguments import check_distinct, distinct
 from nnapi_core.graph.export.export_torchscript import export_torchscript
 from nnapi_core.graph.export.known_numbers import KnownNumbers
 from nnapi_core.graph.export.refusals import told
@@ -49,8 +50,10 @@ def export(
     example_kwargs = dict(example_kwargs or {})
     check_model(module)
     if isinstance(module, ExportedProgram):
+        check_distinct(module)
         return _plain(module)
     check_arguments(example_args, example_kwargs)
+    example_args, example_kwargs = distinct(module, example_args, example_kwargs)
     if is_stock_quantised(module):
         module = read_stock_quantised(module, tuple(example_args))
     if isinstance(module, torch.jit.ScriptModule):
