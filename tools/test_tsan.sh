@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the host library with ThreadSanitizer and runs the programs of many threads on it: one that shares
-# compilations, one whose threads write one cache file. CACHE_SECONDS says how long the latter runs.
+# Builds the libraries with ThreadSanitizer and runs the programs of many threads on them: one that shares
+# compilations, one whose threads write one cache file, sessions. CACHE_SECONDS says how long the second runs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 cmake -S . -B build-tsan -G Ninja -DNNAPI_SANITIZE=thread -DPython3_EXECUTABLE="$PWD/.venv/bin/python" \
@@ -10,9 +10,12 @@ for program in threads cache_writers; do
   c++ -std=c++20 -O1 -g -fsanitize=thread -Innapi_runtime/include "tests/runtime/native/$program.cpp" \
     build-tsan/libneuralnetworks.so -Wl,-rpath,"$PWD/build-tsan" -pthread -o "build-tsan/$program"
 done
+c++ -std=c++17 -O1 -g -fsanitize=thread -Innapi_runtime/include tests/runtime/native/session_checks.cpp \
+  build-tsan/libtorch_nnapi.so -Wl,-rpath,"$PWD/build-tsan" -pthread -o build-tsan/session_checks
 # More threads than this machine may have cores, so that the pool takes part everywhere.
 export NNAPI_NUM_THREADS=3 TSAN_OPTIONS=halt_on_error=1
 build-tsan/threads
+build-tsan/session_checks tests/data/nnapi
 cache=$(mktemp -d)
 trap 'rm -rf "$cache"' EXIT
 build-tsan/cache_writers "$cache" 16 "${CACHE_SECONDS:-20}"

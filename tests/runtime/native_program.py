@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 import nnapi_runtime
 
 NATIVE = Path(__file__).parent / "native"
 INCLUDE = Path(nnapi_runtime.__file__).parent / "include"
+Array = np.ndarray[Any, Any]
 
 
 def torch_nnapi_library() -> Path:
@@ -31,3 +35,25 @@ def compiled(source: str, folder: Path) -> Path:
     command += [str(NATIVE / source), str(library), f"-Wl,-rpath,{library.parent}", "-pthread"]
     subprocess.run([*command, "-o", str(target)], check=True)
     return target
+
+
+def run_in_c(
+    command: Sequence[str | Path], how: str, model: Path, inputs: list[Array], folder: Path
+) -> tuple[list[Array | None], str]:
+    """The results of native/run_file.c, of which ``command`` is the program, and the first line that it printed."""
+    names = [folder / f"in{number}" for number in range(len(inputs))]
+    for name, array in zip(names, inputs, strict=True):
+        name.write_bytes(array.tobytes())
+    shapes = "\n".join(" ".join(map(str, (one.ndim, *one.shape))) for one in inputs)
+    done = subprocess.run(
+        [*command, model, how, *names, folder / "out"],
+        input=shapes, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    results: list[Array | None] = []
+    lines = [line for line in done.stdout.splitlines() if not line.startswith("direct")]
+    for number, line in enumerate(lines):
+        dtype, *shape = line.split()
+        data = None if dtype == "None" else np.fromfile(folder / f"out{number}", dtype)
+        results.append(None if data is None else data.reshape([int(dim) for dim in shape]))
+    return results, done.stdout.splitlines()[0]

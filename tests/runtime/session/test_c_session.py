@@ -14,7 +14,7 @@ from torch.utils import _pytree as pytree
 
 import nnapi_runtime
 from tests.runtime.devices.drivers import write_devices
-from tests.runtime.native_program import compiled, torch_nnapi_library
+from tests.runtime.native_program import compiled, run_in_c, torch_nnapi_library
 from tests.runtime.session.test_stored_files import FILES, FOLDER, NEEDS_TORCH, stored
 
 Array = np.ndarray[Any, Any]
@@ -25,34 +25,12 @@ def run_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return compiled("run_file.c", tmp_path_factory.mktemp("native"))
 
 
-def in_c(
-    program: Path, how: str, model: Path, inputs: list[Array], folder: Path
-) -> tuple[list[Array | None], str]:
-    """The results of a run in C, and the first line that it printed."""
-    names = [folder / f"in{number}" for number in range(len(inputs))]
-    for name, array in zip(names, inputs, strict=True):
-        name.write_bytes(array.tobytes())
-    shapes = "\n".join(" ".join(map(str, (one.ndim, *one.shape))) for one in inputs)
-    done = subprocess.run(
-        [program, model, how, *names, folder / "out"],
-        input=shapes, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    results: list[Array | None] = []
-    lines = [line for line in done.stdout.splitlines() if not line.startswith("direct")]
-    for number, line in enumerate(lines):
-        dtype, *shape = line.split()
-        data = None if dtype == "None" else np.fromfile(folder / f"out{number}", dtype)
-        results.append(None if data is None else data.reshape([int(dim) for dim in shape]))
-    return results, done.stdout.splitlines()[0]
-
-
 @pytest.mark.parametrize("how", ["run", "into", "bind"])
 @pytest.mark.parametrize("name", sorted(set(FILES) - NEEDS_TORCH))
 def test_c_gives_what_python_gives(name: str, how: str, run_file: Path, tmp_path: Path) -> None:
     inputs, _ = stored(name)
     model = FOLDER / f"{name}.nnapi"
-    results, first = in_c(run_file, how, model, inputs, tmp_path)
+    results, first = run_in_c([run_file], how, model, inputs, tmp_path)
     given = [one.copy() for one in inputs]
     expected = pytree.tree_leaves(nnapi_runtime.load(model)(*given))
     for result, wanted in zip(results, expected, strict=False):
@@ -79,7 +57,7 @@ def test_a_bad_driver_is_checked_in_c(
     bad = {"name": "npu", "type": "accelerator", "faults": [{"kind": "abort"}]}
     monkeypatch.setenv("NNAPI_HOST_DEVICES", str(write_devices([bad], tmp_path)))
     monkeypatch.setenv("DEVICES", "npu")
-    results, _ = in_c(run_file, "run", model, inputs, tmp_path)
+    results, _ = run_in_c([run_file], "run", model, inputs, tmp_path)
     for result, expected in zip(results, wanted, strict=True):
         np.testing.assert_array_equal(result, expected)
 

@@ -6,7 +6,7 @@
 #include "host/base/instruction_set.h"
 #include "host/base/kernel_choice.h"
 #include "host/weights/build_id.h"
-#include "host/weights/cache_file.h"
+#include "host/weights/read_write_cache_file.h"
 
 namespace nnapi::host {
 namespace {

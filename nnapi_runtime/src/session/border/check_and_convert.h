@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "loader/executor.h"
-#include "session/manifest/tensors.h"
+#include "session/manifest/input_output_specs.h"
 #include "session/tensor/value.h"
 
 namespace nnapi::session {

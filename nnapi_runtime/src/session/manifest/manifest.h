@@ -8,9 +8,9 @@
 #include <utility>
 #include <vector>
 
+#include "session/manifest/input_output_specs.h"
 #include "session/manifest/output_tree.h"
 #include "session/manifest/pieces.h"
-#include "session/manifest/tensors.h"
 #include "session/sizes/size.h"
 
 namespace nnapi::session {

@@ -7,7 +7,7 @@
 #include <variant>
 #include <vector>
 
-#include "session/manifest/tensors.h"
+#include "session/manifest/input_output_specs.h"
 
 namespace nnapi::session {
 

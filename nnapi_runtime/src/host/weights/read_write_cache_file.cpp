@@ -1,4 +1,4 @@
-#include "host/weights/cache_file.h"
+#include "host/weights/read_write_cache_file.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>

@@ -1,4 +1,4 @@
-#include "session/manifest/tensors.h"
+#include "session/manifest/input_output_specs.h"
 
 #include <algorithm>
 #include <array>
