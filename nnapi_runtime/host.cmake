@@ -29,7 +29,8 @@ target_link_options(neuralnetworks PRIVATE
   -Wl,-z,nodelete -Wl,--build-id=sha1
   -Wl,--version-script=${NNAPI_RUNTIME_DIR}/src/host/exports.map -Wl,--gc-sections)
 
-# fuzz_model and its like: one target for each file, over the same objects.
+# fuzz_model and its like: one target for each file, over the same objects. Without libFuzzer, which
+# GCC lacks, a main of our own gives them random inputs.
 if(NNAPI_FUZZ)
   file(GLOB NNAPI_FUZZERS CONFIGURE_DEPENDS ${NNAPI_RUNTIME_DIR}/fuzz/*_fuzzer.cpp)
   foreach(source ${NNAPI_FUZZERS})
@@ -38,7 +39,11 @@ if(NNAPI_FUZZ)
     add_executable(fuzz_${name} ${source})
     target_link_libraries(fuzz_${name} PRIVATE nnapi_host)
     target_include_directories(fuzz_${name} PRIVATE ${NNAPI_RUNTIME_DIR})
-    target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+    if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+      target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+    else()
+      target_sources(fuzz_${name} PRIVATE ${NNAPI_RUNTIME_DIR}/fuzz/random_inputs.cpp)
+    endif()
   endforeach()
 endif()
 
