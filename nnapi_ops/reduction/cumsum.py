@@ -30,9 +30,13 @@ aten = torch.ops.aten
 _SMALL = Limitation(
     "integers where the result is known to stay below 2**24 (2**31, from feature level 30 on)"
 )
+_PARTS = (
+    "of large elements, the sum or product of some that stand together may leave the range of float32 where torch's "
+    "result is in it"
+)
 
 
-@lowering(aten.cumsum.default, layout=Layout.ANY, limitations=[_SMALL])
+@lowering(aten.cumsum.default, layout=Layout.ANY, limitations=[_SMALL], special_values=_PARTS)
 def cumsum(nn: Context, self: Value, dim: int, dtype: torch.dtype | None) -> Value:
     """cumsum(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor"""
     if nn.out.dtype.is_floating_point:
@@ -51,7 +55,7 @@ def cumsum(nn: Context, self: Value, dim: int, dtype: torch.dtype | None) -> Val
     return nn.cast(floats.bounded(bounds), nn.out.dtype)
 
 
-@lowering(aten.cumprod.default, layout=Layout.ANY)
+@lowering(aten.cumprod.default, layout=Layout.ANY, special_values=_PARTS)
 def cumprod(nn: Context, self: Value, dim: int, dtype: torch.dtype | None) -> Value:
     """cumprod(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor"""
     if not nn.out.dtype.is_floating_point:
