@@ -18,6 +18,7 @@ from nnapi_runtime._loader import (
     host_library,
     list_devices,
 )
+from nnapi_runtime.check_options import path_text
 from nnapi_runtime.errors import (
     ArgumentError,
     FallbackWarning,
@@ -100,7 +101,7 @@ def load(
     runs are text, which is read as data and checked (SECURITY.md). With ``torch="never"`` a file with such parts is
     refused, there is no fallback to torch, and torch is not imported.
     """
-    whole = os.path.abspath(path)
+    whole = os.path.abspath(path_text(path))
     options: dict[str, Any] = {
         "library": library,
         "devices": devices,

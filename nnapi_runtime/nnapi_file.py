@@ -11,6 +11,7 @@ from os import PathLike
 from typing import Any
 
 from nnapi_runtime import _loader
+from nnapi_runtime.check_options import path_text
 from nnapi_runtime.errors import ModelError
 from nnapi_runtime.tensors import Array
 
@@ -32,9 +33,10 @@ class NnapiFile:
 
 
 def read_file(path: str | PathLike[str]) -> NnapiFile:
-    """Raises `ModelError`, which names the file, what is wrong with it, and where."""
+    """Raises `ModelError`, which names the file, what is wrong with it, and where, and `ArgumentError` for no path."""
+    name = path_text(path)
     try:
-        artifact = _loader.read_artifact(os.fspath(path))
+        artifact = _loader.read_artifact(name)
     except ModelError as error:
         advice = _other_format(path)
         if not advice:

@@ -14,6 +14,12 @@ from typing import Any, Literal, cast
 
 from nnapi_runtime import _loader
 from nnapi_runtime._loader import Bound, Cost, Placement, TensorSpec
+from nnapi_runtime.check_options import (
+    names_of_devices,
+    nanoseconds,
+    optional_path,
+    whole_number,
+)
 from nnapi_runtime.errors import ArgumentError, FallbackWarning, ModelError
 from nnapi_runtime.input_tree import InputTree
 from nnapi_runtime.nnapi_file import NnapiFile, read_file
@@ -164,11 +170,19 @@ class Session:
             raise ArgumentError(f'fallback is {fallback!r}; it must be "torch", "host" or "none"')
         if torch not in ("checked", "never"):
             raise ArgumentError(f'torch is {torch!r}; it must be "checked" or "never"')
-        if num_threads is not None and not 1 <= num_threads < 2**31:
-            raise ArgumentError(f"num_threads is {num_threads}; it must be at least 1, or None")
-        if memory_limit is not None and not 1 <= memory_limit < 2**63:
-            raise ArgumentError(f"memory_limit is {memory_limit}; it must be bytes, or None")
-        loop_nanoseconds = _nanoseconds("loop_timeout", loop_timeout)
+        loop_nanoseconds = nanoseconds(loop_timeout, "loop_timeout")
+        native: dict[str, Any] = {
+            "library": optional_path(library, "library"),
+            "devices": names_of_devices(devices),
+            "num_threads": whole_number(num_threads, "num_threads", 2**31, "at least 1"),
+            "loop_timeout": loop_nanoseconds,
+            "timeout": nanoseconds(timeout, "timeout"),
+            "memory_limit": whole_number(memory_limit, "memory_limit", 2**63, "bytes"),
+            "cache_dir": optional_path(cache_dir, "cache_dir"),
+            "fallback": fallback,
+            "check_file": optional_path(check_file, "check_file"),
+            "check_timeout": nanoseconds(check_timeout, "check_timeout"),
+        }
         if torch == "never" and artifact.external_programs:
             raise ModelError(
                 f"{self.name}: torch runs {', '.join(map(repr, artifact.external_programs))}, and this was loaded "
@@ -188,16 +202,7 @@ class Session:
             artifact,
             pieces.prepare if torch == "checked" else None,
             partial(_warn, artifact.name),
-            library=library,
-            devices=[devices] if isinstance(devices, str) else list(devices or ()),
-            num_threads=num_threads or 0,
-            loop_timeout=loop_nanoseconds,
-            timeout=_nanoseconds("timeout", timeout),
-            memory_limit=memory_limit or 0,
-            cache_dir=cache_dir,
-            fallback=fallback,
-            check_file=check_file,
-            check_timeout=_nanoseconds("check_timeout", check_timeout),
+            **native,
         )
         self._method = self.methods[0] if len(self.methods) == 1 else None
 
@@ -216,7 +221,10 @@ class Session:
         for several sizes, `inputs` and `outputs` have the shapes of the first. Raises `ArgumentError` for another name.
         """
         made = copy(self)
-        made._native = self._native.method(name)
+        try:
+            made._native = self._native.method(name)
+        except TypeError:  # no text, or none in UTF-8
+            raise ArgumentError(f"{self.name} has no method {name!a}") from None
         made._method = name
         return made
 
@@ -349,15 +357,6 @@ def _loaded_again(path: str, options: dict[str, Any], method: str | None) -> Ses
     session = Session.of_file(read_file(path), **options)
     session._origin = path, options
     return session if method is None or session._method == method else session.method(method)
-
-
-def _nanoseconds(name: str, seconds: float | None) -> int:
-    """0: no limit of ours."""
-    if seconds is None:
-        return 0
-    if not 0 < seconds < 1e9:
-        raise ArgumentError(f"{name} is {seconds}; it must be seconds above 0, or None")
-    return max(1, round(seconds * 1e9))
 
 
 def _warn(name: str, why: str) -> None:

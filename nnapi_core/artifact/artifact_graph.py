@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from os import PathLike
+from os.path import isfile
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,7 @@ class Picture:
 
 def pictures(path: str | PathLike[str]) -> list[Picture]:
     """Of a .nnapi file: the main graphs first. Raises `ConversionError` for another kind of file."""
-    if not Path(path).is_file():
+    if not isfile(path):
         raise ArtifactError(f"{path}: there is no such file")
     if Path(path).suffix != ".nnapi":
         raise ConversionError(f"{path}: the graph of a .nnapi file can be drawn; convert to one")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping
 from os import PathLike
+from os.path import isfile
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ def described_lines(path: str | PathLike[str]) -> Iterator[str]:
 
 def check_is_artifact(path: str | PathLike[str], command: str) -> None:
     """By its name; raises `ArtifactError` for one that is not there, too."""
-    if not Path(path).is_file():
+    if not isfile(path):
         raise ArtifactError(f"{path}: there is no such file")
     if Path(path).suffix not in (".nnapi", ".pt", ".ptl"):
         raise ArtifactError(f"{path}: {command} reads .nnapi, .ptl and .pt")

@@ -6,6 +6,7 @@ import json
 import time
 from argparse import Namespace
 from collections.abc import Callable, Sequence
+from os.path import isfile
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ def bench_file(options: Namespace) -> str:
         raise ConversionError(f"{options.picture}: a picture is .svg")
     if options.picture:
         check_writable(options.picture)
-    if not Path(path).is_file():
+    if not isfile(path):
         raise ArtifactError(f"{path}: there is no such file")
     if Path(path).suffix == ".nnapi":
         session = opened(options)

@@ -43,6 +43,13 @@ std::optional<DType> dtype_of(const char* format, Py_ssize_t size) {
 
 }  // namespace
 
+std::string text_of(nb::handle object) {
+  const nb::str text(object);
+  const auto bytes = nb::steal(PyUnicode_AsEncodedString(text.ptr(), "utf-8", "backslashreplace"));
+  if (!bytes.is_valid()) nb::raise_python_error();
+  return {PyBytes_AsString(bytes.ptr()), static_cast<size_t>(PyBytes_Size(bytes.ptr()))};
+}
+
 std::shared_ptr<PythonObject> PythonObject::borrowed(nb::handle object) {
   return std::shared_ptr<PythonObject>(new PythonObject(object, false));
 }
@@ -86,7 +93,7 @@ Value ValueReader::read_array(nb::handle array, const std::string& what) {
     PyErr_Clear();
   }
   if (!dtype) {
-    throw ArgumentError(what + " is of " + nb::str(array.attr("dtype")).c_str() +
+    throw ArgumentError(what + " is of " + text_of(nb::object(array.attr("dtype"))) +
                         ", which torch has not");
   }
   Value value;

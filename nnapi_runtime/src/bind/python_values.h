@@ -4,11 +4,16 @@
 #include <nanobind/nanobind.h>
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "session/method.h"
 
 namespace nnapi::bind {
+
+// What str() gives, halves of surrogate pairs spelt out: nb::str::c_str is null where there are
+// some, and of an attribute that was not taken out as an object.
+std::string text_of(nanobind::handle object);
 
 // A Python object in a value.
 class PythonObject : public session::Foreign {

@@ -66,7 +66,7 @@ nb::list weights_of(const session::TorchSpec& piece) {
 // An error of nnapi_runtime.errors as what it is here; returns for any other.
 void throw_as_ours(nb::python_error& error) {
   const nb::object errors = nb::module_::import_("nnapi_runtime.errors");
-  const std::string text = nb::str(error.value()).c_str();
+  const std::string text = text_of(error.value());
   if (error.matches(errors.attr("LibraryError"))) throw loader::LibraryError(text);
   if (error.matches(errors.attr("ModelError"))) throw loader::ModelError(text);
   if (error.matches(errors.attr("ArgumentError"))) throw loader::ArgumentError(text);
