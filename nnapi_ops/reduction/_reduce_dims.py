@@ -6,6 +6,8 @@ import itertools
 import math
 from collections.abc import Sequence
 
+import torch
+
 from nnapi_core.plugin import (
     Context,
     Dim,
@@ -72,8 +74,12 @@ def _reduced_merged(
     sizes = value.static_shape
     runs = [list(run) for _, run in itertools.groupby(range(value.rank), lambda d: d in dims)]
     if len(runs) > 4:
+        # What lies between the steps may be out of float16's range where the result is in it.
+        dtype = value.dtype
+        value = nn.cast(value, torch.float32) if dtype is torch.float16 else value
         for dim in reversed(dims):
             value = _reduced_merged(nn, spec, value, [dim], True)
+        value = nn.cast(value, dtype)
         return nn.reshape(value, [s for d, s in enumerate(value.shape) if keepdim or d not in dims])
     view = nn.reshape(value, [math.prod(sizes[dim] for dim in run) for run in runs])
     axes = [index for index, run in enumerate(runs) if run[0] in dims]
