@@ -5,6 +5,13 @@ from __future__ import annotations
 from typing import Self
 
 
+def spelt_out(text: str) -> str:
+    """With what is no printable character as an escape, but for new lines: names in a text may be a file's author's."""
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() or one == "\n" else ascii(one)[1:-1] for one in text)
+
+
 class NnapiError(RuntimeError):
     """An NNAPI library refused a call; the base of all errors of the runtime.
 
@@ -23,7 +30,7 @@ class NnapiError(RuntimeError):
         node: str | None = None,
         source: str | None = None,
     ) -> None:
-        super().__init__(message)
+        super().__init__(spelt_out(message))
         self.code = code
         self.call = call
         self.operation = operation
@@ -48,6 +55,9 @@ class NnapiError(RuntimeError):
 
 class FallbackWarning(UserWarning):
     """A model runs in torch, since no NNAPI library runs it."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(spelt_out(message))
 
 
 class LibraryError(NnapiError):

@@ -20,7 +20,7 @@ from nnapi_runtime.check_options import (
     optional_path,
     whole_number,
 )
-from nnapi_runtime.errors import ArgumentError, FallbackWarning, ModelError
+from nnapi_runtime.errors import ArgumentError, FallbackWarning, ModelError, spelt_out
 from nnapi_runtime.input_tree import InputTree
 from nnapi_runtime.nnapi_file import NnapiFile, read_file
 from nnapi_runtime.state import State
@@ -99,6 +99,9 @@ class Session:
         )
 
     def __repr__(self) -> str:
+        return spelt_out(self._described())
+
+    def _described(self) -> str:
         if isinstance(self._native, _Closed):
             return f"<Session of {self.name}, closed>"
         if self._method is None:
@@ -365,4 +368,5 @@ def _warn(name: str, why: str) -> None:
     here = str(Path(__file__).parent)
     while frame.f_back is not None and frame.f_code.co_filename.startswith(here):
         frame, level = frame.f_back, level + 1
-    warnings.warn(f"{name}: runs in torch, not on NNAPI: {why}", FallbackWarning, stacklevel=level)
+    said = FallbackWarning(f"{name}: runs in torch, not on NNAPI: {why}")
+    warnings.warn(said, stacklevel=level)
