@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from os import PathLike
-from os.path import isfile
 from pathlib import Path
 from typing import Any
 
 from attrs import define, field, frozen
 
-from nnapi_core.artifact.read_artifact import read_artifact
-from nnapi_core.errors import ArtifactError, ConversionError
+from nnapi_core.artifact.read_artifact import check_is_file, read_artifact
+from nnapi_core.errors import ConversionError
 from nnapi_core.nnapi.model import Model, Operand
 from nnapi_core.nnapi.types import OperandType
 
@@ -56,8 +55,7 @@ class Picture:
 
 def pictures(path: str | PathLike[str]) -> list[Picture]:
     """Of a .nnapi file: the main graphs first. Raises `ConversionError` for another kind of file."""
-    if not isfile(path):
-        raise ArtifactError(f"{path}: there is no such file")
+    check_is_file(path)
     if Path(path).suffix != ".nnapi":
         raise ConversionError(f"{path}: the graph of a .nnapi file can be drawn; convert to one")
     artifact = read_artifact(path)

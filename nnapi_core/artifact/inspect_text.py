@@ -5,13 +5,12 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping
 from os import PathLike
-from os.path import isfile
 from pathlib import Path
 from typing import Any
 
 from nnapi_core.artifact.manifest_pieces import every_piece
 from nnapi_core.artifact.printable import printable
-from nnapi_core.artifact.read_artifact import read_artifact
+from nnapi_core.artifact.read_artifact import check_is_file, read_artifact
 from nnapi_core.errors import ArtifactError
 from nnapi_core.nnapi.constant import Array
 from nnapi_core.nnapi.model import Model
@@ -32,8 +31,7 @@ def described_lines(path: str | PathLike[str]) -> Iterator[str]:
 
 def check_is_artifact(path: str | PathLike[str], command: str) -> None:
     """By its name; raises `ArtifactError` for one that is not there, too."""
-    if not isfile(path):
-        raise ArtifactError(f"{path}: there is no such file")
+    check_is_file(path)
     if Path(path).suffix not in (".nnapi", ".pt", ".ptl"):
         raise ArtifactError(f"{path}: {command} reads .nnapi, .ptl and .pt")
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from os import PathLike
+from os.path import isfile
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +71,21 @@ def read_artifact(path: str | PathLike[str]) -> Artifact:
         raise ArtifactError(text if text.startswith(str(path)) else f"{path}: {text}") from error
     except (OSError, ValueError) as error:
         raise ArtifactError(f"{str(path)!r} cannot be read: {error}") from error
+
+
+def check_is_file(path: str | PathLike[str]) -> None:
+    """Raises `ArtifactError` where there is none, and says what the system says of the path."""
+    if isfile(path):
+        return
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except OSError as error:
+        raise ArtifactError(f"{path} cannot be read: {error.strerror}") from error
+    except ValueError:
+        pass
+    raise ArtifactError(f"{path}: there is no such file")
 
 
 def _read(path: Path) -> Artifact:

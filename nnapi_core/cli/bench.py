@@ -6,7 +6,6 @@ import json
 import time
 from argparse import Namespace
 from collections.abc import Callable, Sequence
-from os.path import isfile
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import numpy as np
 import nnapi_runtime
 from nnapi_core.artifact.atomic_write import check_writable, write_texts, written_whole
 from nnapi_core.artifact.inspect_text import opened_torchscript
-from nnapi_core.artifact.read_artifact import read_artifact
+from nnapi_core.artifact.read_artifact import check_is_file, read_artifact
 from nnapi_core.cli.artifact_page import artifact_report, check_report_name
 from nnapi_core.cli.progress import working
 from nnapi_core.cli.session_options import opened
@@ -36,8 +35,7 @@ def bench_file(options: Namespace) -> str:
         raise ConversionError(f"{options.picture}: a picture is .svg")
     if options.picture:
         check_writable(options.picture)
-    if not isfile(path):
-        raise ArtifactError(f"{path}: there is no such file")
+    check_is_file(path)
     if Path(path).suffix == ".nnapi":
         session = opened(options)
         return "\n".join(
