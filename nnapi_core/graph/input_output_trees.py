@@ -64,7 +64,36 @@ def _parameters(
         {"name": name, "tree": tree_of(child, leaves, "takes"), "by_place": False}
         for name, child in zip(by_name, kwargs.children(), strict=True)
     ]
+    for one in _given_as_default(signature, made):
+        one["optional"] = True
     return [*made, *_defaults(signature, names, by_name)]
+
+
+def _given_as_default(
+    signature: inspect.Signature | None, parameters: Sequence[dict[str, Any]]
+) -> Iterator[dict[str, Any]]:
+    """Those that were given what they are by default: a call may leave them out, of those by place the last alone."""
+    behind_required = False
+    for one in reversed(parameters):
+        by_place = one.get("by_place", True)
+        if _is_default(signature, one) and not (by_place and behind_required):
+            yield one
+        else:
+            behind_required |= by_place
+
+
+def _is_default(signature: inspect.Signature | None, parameter: dict[str, Any]) -> bool:
+    known = None if signature is None else signature.parameters.get(parameter["name"])
+    match parameter["tree"]:
+        case ["none"]:
+            return known is not None and known.default is None
+        case ["value", value]:
+            return known is not None and (type(known.default), known.default) == (
+                type(value),
+                value,
+            )
+        case _:
+            return False
 
 
 def _names(

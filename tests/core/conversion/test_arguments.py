@@ -117,11 +117,40 @@ def test_none_stays_a_parameter(given_none: bool, tmp_path: Path) -> None:
     for run in everywhere(converted, tmp_path):
         assert torch.equal(run(x, None), 2 * x)
         assert torch.equal(run(x, mask=None), 2 * x)
-        if not given_none:
-            assert torch.equal(run(x), 2 * x)
+        assert torch.equal(run(x), 2 * x)
         with pytest.raises(REFUSED) as error:
             run(x, x)
         assert "part of it" in str(error.value)
+
+
+class Between(nn.Module):
+    def forward(
+        self, x: torch.Tensor, scale: float = 2.0, y: torch.Tensor | None = None, add: int = 1
+    ) -> torch.Tensor:
+        x = x * scale + add
+        return x if y is None else x * y
+
+
+@pytest.mark.parametrize(
+    "kwargs", [{}, {"scale": 2.0}, {"y": None, "add": 1}, {"scale": 2.0, "y": None}]
+)
+def test_what_was_given_as_it_is_by_default_may_be_left_out(
+    kwargs: dict[str, Any], tmp_path: Path
+) -> None:
+    x = numbers(1, 2)
+    for run in everywhere(nnapi_core.convert(Between(), (x,), kwargs=kwargs), tmp_path):
+        assert torch.equal(run(x), 2 * x + 1)
+        assert torch.equal(run(x, **kwargs), 2 * x + 1)
+
+
+def test_an_argument_before_one_that_must_be_given_is_not_left_out(tmp_path: Path) -> None:
+    x = numbers(1, 2)
+    converted = nnapi_core.convert(Between(), (x, 2.0, x, 3))
+    for run in everywhere(converted, tmp_path):
+        assert torch.equal(run(x, 2.0, x, 3), (2 * x + 3) * x)
+        for args, named in (((x,), {}), ((x,), {"y": x}), ((x, 2.0, x), {})):
+            with pytest.raises(REFUSED):
+                run(*args, **named)
 
 
 def test_starred_arguments_go_by_place(tmp_path: Path) -> None:
