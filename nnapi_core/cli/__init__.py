@@ -40,7 +40,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read has seen enough.
         _discard_output()
     except OSError as error:
-        complain(str(error))
+        # Those of files name their file: what is left is what is printed.
+        named = error.filename is not None
+        complain(str(error) if named else f"standard output: {error.strerror or error}")
         _discard_output()
     except MemoryError:
         complain("there is not enough memory; nothing was written")
