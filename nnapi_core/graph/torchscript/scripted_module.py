@@ -209,13 +209,15 @@ def read_script(module: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -
     with torch.no_grad():
         read(*_copied(args), **_copied(kwargs))
         read.is_read = True
-        begun = {path: _begun(read, module, path) for path in read.changed}
+        # What is written in place has changed as well as what is assigned.
+        kept = [path for path, _ in read.named_buffers() if _is_attribute(module, path)]
+        begun = {path: _begun(read, module, path) for path in kept}
         expected = copy.deepcopy(module)(*_copied(args), **_copied(kwargs))
         read.begin(begun)
         found = read(*_copied(args), **_copied(kwargs))
         read.begin(begun)
     if not _agree(found, expected):
-        names = ", ".join(sorted(read.changed))
+        names = ", ".join(sorted(begun))
         raise ConversionError(
             f"the TorchScript module begins with a state ({names}) that is neither zeros nor of the shape that it has "
             f"after a call; {ScriptedModule.advice}"
@@ -234,6 +236,14 @@ def _begun(read: ScriptedModule, module: Any, path: str) -> torch.Tensor:
     if isinstance(stands, torch.Tensor) and stands.shape == held.shape:
         return stands.detach().clone()
     return torch.zeros_like(held)
+
+
+def _is_attribute(module: Any, path: str) -> bool:
+    try:
+        _at(module, path)
+    except AttributeError:
+        return False
+    return True
 
 
 def _at(module: Any, path: str) -> Any:

@@ -1,5 +1,7 @@
 """Modules for torch.jit.script, which reads no annotations that are texts."""
 
+from typing import Tuple  # noqa: UP035
+
 import torch
 
 
@@ -67,3 +69,21 @@ class Sized(torch.nn.Module):
     def forward(self, x: torch.Tensor, scale: float = 2.0) -> torch.Tensor:
         y = self.conv(x) * scale
         return y.reshape(y.size(0), 4, y.size(2) * y.size(3)).mean(2)
+
+
+class Writing(torch.nn.Module):
+    """Writes into a buffer and into a plain attribute, in place, beside a loop by numbers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("kept", torch.ones(2, 3))
+        self.plain = torch.full((2, 3), 2.0)
+
+    def forward(self, x: torch.Tensor) -> Tuple[torch.Tensor, torch.Tensor]:  # noqa: UP006
+        n = 0
+        while n < 2:
+            x = torch.relu(x) + 1.0
+            n += 1
+        self.kept.add_(x)
+        self.plain[0] += x[1]
+        return self.kept * 1.0, self.plain + x

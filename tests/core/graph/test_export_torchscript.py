@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import nnapi_core
 from nnapi_core.graph.export.export_module import export
 from nnapi_core.graph.export.export_torchscript import load_torchscript
-from tests.core.graph.scripted_modules import Asking, Counting, Growing, Listener, Sized
+from tests.core.graph.scripted_modules import Asking, Counting, Growing, Listener, Sized, Writing
 
 FOLDER = Path(__file__).parents[2] / "data" / "torchscript"
 VERSIONS = ("1.13", "2.1", "2.13")
@@ -146,6 +146,19 @@ def test_a_state_in_attributes_is_kept(rate: int, start: float, seed: int) -> No
     for x in inputs:
         with torch.no_grad():
             torch.testing.assert_close(converted(x, rate), module(x, rate), rtol=1e-4, atol=1e-5)
+
+
+@settings(max_examples=5)
+@given(st.sampled_from([27, 29]), st.integers(0, 99))
+def test_a_state_written_in_place_begins_as_it_was(level: int, seed: int) -> None:
+    """Reading the script runs it: what that writes is no beginning."""
+    generator = torch.Generator().manual_seed(seed)
+    module = torch.jit.script(Writing().eval())
+    inputs = [torch.randn(2, 3, generator=generator) for _ in range(3)]
+    converted = nnapi_core.convert(module, (inputs[0],), feature_level=level)
+    for x in inputs:
+        with torch.no_grad():
+            torch.testing.assert_close(converted(x), module(x), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize(
