@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from nnapi_core.artifact.artifact_graph import Picture, PictureNode
@@ -13,23 +13,24 @@ _COLOURS = {"nnapi": "#bfe8c8", "cpu": "#ffd3a3", "border": "#cfe0ff"}
 
 def model_explorer_json(title: str, pictures: Sequence[Picture]) -> Iterator[str]:
     """A graph collection, of which the main graphs come first; in parts, since the whole may be long."""
-    yield f'{{"label": {json.dumps(title)}, "graphs": ['
-    yield from listed_json(_graph(one) for one in pictures)
-    yield "]}"
+    return object_with_list({"label": title}, "graphs", (_graph(one) for one in pictures))
 
 
-def listed_json(items: Iterable[Iterable[str]]) -> Iterator[str]:
-    """Texts of JSON with commas between them."""
+def object_with_list(
+    fields: Mapping[str, Any], key: str, items: Iterable[Iterable[str]]
+) -> Iterator[str]:
+    """A JSON object in parts: ``fields``, and under ``key`` a list of items, each in parts of JSON."""
+    yield f"{json.dumps(fields)[:-1]}, {json.dumps(key)}: [\n"
     for number, item in enumerate(items):
         if number:
             yield ",\n"
         yield from item
+    yield "]}"
 
 
 def _graph(picture: Picture) -> Iterator[str]:
-    yield f'{{"id": {json.dumps(picture.name)}, "nodes": [\n'
-    yield from listed_json((json.dumps(_node(node)),) for node in picture.nodes)
-    yield "]}"
+    nodes = ((json.dumps(_node(node)),) for node in picture.nodes)
+    return object_with_list({"id": picture.name}, "nodes", nodes)
 
 
 def _node(node: PictureNode) -> dict[str, Any]:

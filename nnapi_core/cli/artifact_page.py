@@ -10,7 +10,7 @@ from attrs import asdict
 
 from nnapi_core.artifact.artifact_graph import Picture, PictureNode, pictures
 from nnapi_core.artifact.atomic_write import check_writable
-from nnapi_core.artifact.model_explorer import listed_json
+from nnapi_core.artifact.model_explorer import object_with_list
 from nnapi_core.errors import ConversionError
 from nnapi_core.report.page.drawing import Drawn
 from nnapi_core.report.page.graph_with_tables import Share, Table, page
@@ -70,13 +70,10 @@ def _json(path: str, drawn: Sequence[Picture], timed: dict[str, Row]) -> Iterato
         )
 
     def graph(picture: Picture) -> Iterator[str]:
-        yield f'{{"name": {json.dumps(picture.name)}, "nodes": [\n'
-        yield from listed_json(described(node) for node in picture.nodes)
-        yield "]}"
+        return object_with_list({"name": picture.name}, "nodes", map(described, picture.nodes))
 
-    yield f'{{"schema_version": 1, "artifact": {json.dumps(Path(path).name)}, "graphs": ['
-    yield from listed_json(graph(one) for one in drawn)
-    yield "]}"
+    head = {"schema_version": 1, "artifact": Path(path).name}
+    return object_with_list(head, "graphs", map(graph, drawn))
 
 
 def _html(path: str, drawn: Sequence[Picture], timed: dict[str, Row]) -> str:

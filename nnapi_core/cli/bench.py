@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 import nnapi_runtime
-from nnapi_core.artifact.atomic_write import check_writable, write_texts, written_whole
+from nnapi_core.artifact.atomic_write import check_writable, write_texts
 from nnapi_core.artifact.inspect_text import opened_torchscript
 from nnapi_core.artifact.read_artifact import check_is_file, read_artifact
 from nnapi_core.cli.artifact_page import artifact_report, check_report_name
@@ -133,8 +133,7 @@ def _profile(measure: Callable[[], list[Cost]], options: Namespace, method: str)
     if options.report:
         write_texts(options.report, artifact_report(options.file, options.report, rows, method))
     if options.picture:
-        with written_whole(options.picture) as temporary:
-            temporary.write_text(profile_svg(Path(options.file).name, rows), "utf-8")
+        write_texts(options.picture, [profile_svg(Path(options.file).name, rows)])
     return profile_text(rows, machine)
 
 

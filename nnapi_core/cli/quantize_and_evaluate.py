@@ -12,7 +12,7 @@ import attrs
 import torch
 
 import nnapi_runtime
-from nnapi_core.artifact.atomic_write import check_writable, written_whole
+from nnapi_core.artifact.atomic_write import check_writable, write_texts, written_whole
 from nnapi_core.cli.model_source import function_of, model_of
 from nnapi_core.cli.plugin_files import registry_of
 from nnapi_core.cli.print_text import say
@@ -62,9 +62,8 @@ def quantize(options: Namespace) -> int:
     with written_whole(options.output) as temporary:
         torch.export.save(program, temporary)
     if options.report:
-        with written_whole(options.report) as temporary:
-            document = {"schema_version": SCHEMA_VERSION, **attrs.asdict(record)}
-            temporary.write_text(json.dumps(document, indent=1), "utf-8")
+        document = {"schema_version": SCHEMA_VERSION, **attrs.asdict(record)}
+        write_texts(options.report, [json.dumps(document, indent=1)])
     say(f"wrote {options.output}; convert it with: nnapi-convert {options.output} -o OUT")
     return 0
 
@@ -87,10 +86,9 @@ def evaluate(options: Namespace) -> int:
             )
     say(_table(found))
     if options.report:
-        with written_whole(options.report) as temporary:
-            rows = [attrs.asdict(one) for one in found]
-            document = {"schema_version": SCHEMA_VERSION, "models": rows}
-            temporary.write_text(json.dumps(document, indent=1), "utf-8")
+        rows = [attrs.asdict(one) for one in found]
+        document = {"schema_version": SCHEMA_VERSION, "models": rows}
+        write_texts(options.report, [json.dumps(document, indent=1)])
     return 0
 
 

@@ -83,17 +83,15 @@ def _given_as_default(
 
 
 def _is_default(signature: inspect.Signature | None, parameter: dict[str, Any]) -> bool:
-    known = None if signature is None else signature.parameters.get(parameter["name"])
     match parameter["tree"]:
         case ["none"]:
-            return known is not None and known.default is None
+            value = None
         case ["value", value]:
-            return known is not None and (type(known.default), known.default) == (
-                type(value),
-                value,
-            )
+            pass
         case _:
             return False
+    known = None if signature is None else signature.parameters.get(parameter["name"])
+    return known is not None and type(known.default) is type(value) and known.default == value
 
 
 def _names(

@@ -52,10 +52,11 @@ def check_distinct(exported: ExportedProgram) -> None:
         node = placeholders.get(spec.arg.name)
         if place is None or node is None:
             continue
+        view = (place, value.shape, value.stride())
         if node.users:
-            read.setdefault((place, value.shape, value.stride()), node.name)
-        elif (place, value.shape, value.stride()) in read:
-            other = read[place, value.shape, value.stride()]
+            read.setdefault(view, node.name)
+        elif view in read:
+            other = read[view]
             raise ConversionError(
                 f"this program was exported with one tensor for {node.name!r} and {other!r}, which torch.export takes "
                 f"for one argument: it reads {other!r} in the place of both. Export it with tensors of their own "
@@ -80,5 +81,7 @@ def _memory(value: Any) -> int | None:
         return None
     try:
         return value.untyped_storage().data_ptr() or None
-    except (RuntimeError, NotImplementedError):
+    except (
+        RuntimeError
+    ):  # tensors of shapes alone have no memory, and say so in errors of this kind
         return None

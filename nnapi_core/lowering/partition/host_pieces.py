@@ -88,9 +88,9 @@ def _hosted(
     return pieces
 
 
-def _lowerer(program: Program, registry: Registry, found: Partition, scope: str) -> Lowerer:
+def _lowerer(program: Program, registry: Registry, partition: Partition, scope: str) -> Lowerer:
     calls = IntegerCalls(program)
-    return Lowerer(program, registry, HOST, scope=scope, calls=calls, beyond=found.beyond)
+    return Lowerer(program, registry, HOST, scope=scope, calls=calls, beyond=partition.beyond)
 
 
 def _piece(lowerer: Lowerer | None, nodes: list[Node], leaving: list[Node]) -> Piece | None:
